@@ -1,0 +1,29 @@
+# The commands of this project. `make help` lists them.
+
+CARGO ?= cargo
+export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart quickstart-down test bench fmt lint
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: ## Build everything, start a local platform and run a first image build
+	@deploy/testbed/quickstart.sh
+
+quickstart-down: ## Stop what `make quickstart` started (its data stays)
+	@deploy/testbed/quickstart.sh down
+
+test: ## Run every test, one summary line at the end
+	@deploy/testbed/test-summary $(CARGO) test --workspace --locked --no-fail-fast
+
+bench: ## Run the benchmarks and print their table
+	@$(CARGO) bench --workspace --locked
+
+fmt: ## Format the code
+	@$(CARGO) fmt --all
+
+lint: ## Check formatting and lints
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --locked
