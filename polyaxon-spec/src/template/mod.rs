@@ -1,0 +1,3 @@
+//! Templates in the reference's dialect.
+
+pub mod python;

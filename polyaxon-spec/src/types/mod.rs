@@ -1,0 +1,3 @@
+//! The types of inputs and outputs.
+
+pub mod image;
