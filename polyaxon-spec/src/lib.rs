@@ -1,8 +1,8 @@
 //! The Polyaxonfile: text in, Kubernetes objects or diagnostics out.
 //!
-//! No clock, no network, no threads: everything that changes is passed in.
+//! The crate is pure: no clock, no network, no files, no randomness. Each stage is a value that says how far the
+//! data has come, and each function between two stages either gives the next value or a [`diagnostic::Report`].
 
-pub mod dockerfile;
-pub mod plan;
-pub mod template;
-pub mod types;
+pub mod diagnostic;
+pub mod source;
+pub mod yaml;

@@ -1,0 +1,183 @@
+//! The value tree.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::scalar::Scalar;
+use crate::diagnostic::Place;
+use crate::source::Source;
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// The source and the byte range, if the value was read from a text.
+    pub span: Option<(Arc<Source>, Range<usize>)>,
+}
+
+/// A YAML value.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A resolved scalar.
+    Scalar(Scalar),
+    /// A sequence.
+    Sequence(Vec<Node>),
+    /// A mapping, in the order of the file.
+    Mapping(Mapping),
+}
+
+/// The entries of a mapping by key, in the order of the file.
+pub type Mapping = IndexMap<String, Entry>;
+
+/// One entry of a mapping.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key as it was resolved; the map's own key is its text (`true` for a plain `on`).
+    pub key: Node,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// Where the node was written.
+    pub fn place(&self) -> Option<Place> {
+        self.span
+            .as_ref()
+            .map(|(source, range)| Place::new(source, range.clone()))
+    }
+
+    /// A node that comes from no text.
+    pub fn from_json(value: &serde_json::Value) -> Self {
+        let value = match value {
+            serde_json::Value::Null => Value::Scalar(Scalar::Null),
+            serde_json::Value::Bool(value) => Value::Scalar(Scalar::Bool(*value)),
+            serde_json::Value::Number(number) => {
+                Value::Scalar(match (number.as_i64(), number.as_u64()) {
+                    (None, None) => Scalar::Float(number.as_f64().unwrap_or_default()),
+                    _ => Scalar::Integer(number.clone()),
+                })
+            }
+            serde_json::Value::String(text) => Value::Scalar(Scalar::Text(text.clone())),
+            serde_json::Value::Array(items) => {
+                Value::Sequence(items.iter().map(Self::from_json).collect())
+            }
+            serde_json::Value::Object(map) => Value::Mapping(
+                map.iter()
+                    .map(|(key, value)| {
+                        let key_node = Self {
+                            value: Value::Scalar(Scalar::Text(key.clone())),
+                            span: None,
+                        };
+                        (
+                            key.clone(),
+                            Entry {
+                                key: key_node,
+                                value: Self::from_json(value),
+                            },
+                        )
+                    })
+                    .collect(),
+            ),
+        };
+        Self { value, span: None }
+    }
+
+    /// The value as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.value.to_json()
+    }
+
+    /// The node at a field path such as `runPatch.init[0].git`, or the deepest one on the way to it.
+    ///
+    /// A key of a mapping is found by itself or by its spelling in snake case.
+    pub fn nearest(&self, field_path: &str) -> &Self {
+        let mut node = self;
+        for step in field_path.split(['.', '[']) {
+            let step = step.trim_end_matches(']');
+            let next = match &node.value {
+                Value::Mapping(map) => map
+                    .get(step)
+                    .or_else(|| {
+                        map.iter()
+                            .find(|(key, _)| super::value::camel(key) == step)
+                            .map(|(_, e)| e)
+                    })
+                    .map(|entry| &entry.value),
+                Value::Sequence(items) => {
+                    step.parse().ok().and_then(|index: usize| items.get(index))
+                }
+                Value::Scalar(_) => None,
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node
+    }
+}
+
+impl Value {
+    /// The value as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Scalar(scalar) => scalar.to_json(),
+            Self::Sequence(items) => items.iter().map(Node::to_json).collect(),
+            Self::Mapping(map) => serde_json::Value::Object(
+                map.iter()
+                    .map(|(key, entry)| (key.clone(), entry.value.to_json()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// What the value is, for a message: `a list`.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Self::Scalar(scalar) => scalar.describe(),
+            Self::Sequence(_) => "a list",
+            Self::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// The text of a text scalar.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Scalar(Scalar::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The mapping.
+    pub fn as_mapping(&self) -> Option<&Mapping> {
+        match self {
+            Self::Mapping(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the null scalar.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar::Null))
+    }
+}
+
+/// The camel case form of a name in snake case; other names are returned as they are.
+pub(crate) fn camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = false;
+    for (index, character) in name.char_indices() {
+        if character == '_' && index > 0 {
+            upper = true;
+        } else if upper {
+            out.extend(character.to_uppercase());
+            upper = false;
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
