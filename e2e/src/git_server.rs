@@ -1,0 +1,103 @@
+//! A loopback git server over one repository.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::command::{eventually, run};
+
+/// Serves until dropped.
+#[derive(Debug)]
+pub struct GitServer {
+    daemon: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl GitServer {
+    /// Serves one repository, `NAME.git`, with one commit of these files.
+    ///
+    /// # Errors
+    /// `git` is missing or fails.
+    pub fn start(name: &str, files: &[(&str, &str)]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let work = folder.path().join("work");
+        std::fs::create_dir(&work)?;
+        for (path, text) in files {
+            std::fs::write(work.join(path), text)?;
+        }
+        git(&work, &["init", "--quiet", "--initial-branch=main"])?;
+        git(&work, &["add", "."])?;
+        git(&work, &["commit", "--quiet", "--message=first"])?;
+        let bare = folder.path().join(format!("{name}.git"));
+        git(
+            folder.path(),
+            &[
+                "clone",
+                "--quiet",
+                "--bare",
+                "work",
+                &bare.to_string_lossy(),
+            ],
+        )?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let daemon = Command::new("git")
+            .args([
+                "daemon",
+                "--listen=127.0.0.1",
+                "--export-all",
+                "--reuseaddr",
+            ])
+            .arg(format!("--port={port}"))
+            .arg(format!("--base-path={}", folder.path().display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let server = Self {
+            daemon,
+            port,
+            _folder: folder,
+        };
+        eventually(Duration::from_secs(10), || {
+            Ok(std::net::TcpStream::connect(("127.0.0.1", port))?)
+        })?;
+        Ok(server)
+    }
+
+    /// `git://127.0.0.1:PORT/NAME.git`
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        format!("git://127.0.0.1:{}/{name}.git", self.port)
+    }
+}
+
+impl Drop for GitServer {
+    fn drop(&mut self) {
+        // `git daemon` is the parent of the process that listens; both carry the same port.
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+        let _ = Command::new("pkill")
+            .args(["-f", &format!("port={}", self.port)])
+            .status();
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let output = run(
+        Command::new("git")
+            .current_dir(folder)
+            .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
+            .args(arguments),
+        Duration::from_secs(30),
+    )?;
+    ensure!(
+        output.status == Some(0),
+        "git {arguments:?} failed: {}",
+        output.stderr
+    );
+    Ok(())
+}
