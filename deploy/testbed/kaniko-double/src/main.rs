@@ -1,2 +1,6 @@
-//! Placeholder.
+//! A test double of the Kaniko executor.
+mod dockerfile;
+mod error;
+mod flags;
+mod log;
 fn main() {}
