@@ -4,5 +4,9 @@
 //! data has come, and each function between two stages either gives the next value or a [`diagnostic::Report`].
 
 pub mod diagnostic;
+pub mod dockerfile;
+pub mod plan;
 pub mod source;
+pub mod template;
+pub mod types;
 pub mod yaml;

@@ -1,3 +1,150 @@
-//! Templates in the reference's dialect.
+//! Templates in the reference's dialect: Jinja with lenient names and Python printing.
+//!
+//! A text is a template when it holds `{{` or `{%`. Unknown names print as nothing, an
+//! attribute of an unknown name is an error.
 
+mod filters;
+pub mod literal;
 pub mod python;
+
+use std::sync::LazyLock;
+
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Var};
+use serde_json::Value;
+use thiserror::Error;
+
+/// Instructions that one rendering may take; far above what real files need.
+const FUEL: u64 = 200_000;
+/// Longest text that a rendering may give, in bytes.
+const MAX_RENDERED_BYTES: usize = 1 << 20;
+/// How often a text whose result is a template again is rendered.
+const MAX_ROUNDS: usize = 8;
+
+/// Why a template could not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TemplateError {
+    /// The text is no template.
+    #[error("the template does not parse: {0}")]
+    Syntax(String),
+    /// A name, a filter or an operation failed.
+    #[error("the template cannot be rendered: {0}")]
+    Render(String),
+    /// The template takes too long or its text grows too large.
+    #[error("the template takes too many steps or its text is larger than 1 MiB; simplify it")]
+    TooLarge,
+}
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Lenient);
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    env.set_recursion_limit(100);
+    env.set_fuel(Some(FUEL));
+    filters::register(&mut env);
+    env
+});
+
+/// Whether the text is a template.
+pub fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+/// The names that templates may use, with their values.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    root: Var,
+}
+
+impl Context {
+    /// Names and values from a JSON mapping.
+    pub fn new(names: &Value) -> Self {
+        Self {
+            root: Var::from(Serde(names)),
+        }
+    }
+
+    /// Renders to text, once. A text that is no template comes back as it is.
+    pub fn text(&self, source: &str) -> Result<String, TemplateError> {
+        if !is_template(source) {
+            return Ok(source.to_owned());
+        }
+        let rendered = ENVIRONMENT
+            .template_from_str(source)
+            .and_then(|template| template.render(&self.root))
+            .map_err(|error| explain(&error))?;
+        if rendered.len() > MAX_RENDERED_BYTES {
+            return Err(TemplateError::TooLarge);
+        }
+        Ok(rendered)
+    }
+
+    /// Renders to text until nothing changes, so that values that are templates are expanded.
+    pub fn stable_text(&self, source: &str) -> Result<String, TemplateError> {
+        let mut text = source.to_owned();
+        for _ in 0..MAX_ROUNDS {
+            if !is_template(&text) {
+                break;
+            }
+            let next = self.text(&text)?;
+            if next == text {
+                break;
+            }
+            text = next;
+        }
+        Ok(text)
+    }
+
+    /// Renders to a value: a text that is one whole `{{ expression }}` gives the value of the
+    /// expression with its type, anything else gives text. Text is never read as a number.
+    pub fn value(&self, source: &str) -> Result<Value, TemplateError> {
+        let mut source = source.to_owned();
+        for _ in 0..MAX_ROUNDS {
+            let value = self.value_once(&source)?;
+            match value {
+                Value::String(text) if is_template(&text) && text != source => source = text,
+                other => return Ok(other),
+            }
+        }
+        Ok(Value::String(source))
+    }
+
+    fn value_once(&self, source: &str) -> Result<Value, TemplateError> {
+        let expression =
+            whole_expression(source).and_then(|inner| ENVIRONMENT.compile_expression(inner).ok());
+        let Some(expression) = expression else {
+            return self.text(source).map(Value::String);
+        };
+        let value = expression
+            .eval(self.root.clone())
+            .map_err(|error| explain(&error))?;
+        if value.is_undefined() {
+            return Ok(Value::String(String::new()));
+        }
+        serde_json::to_value(&value).map_err(|error| TemplateError::Render(error.to_string()))
+    }
+}
+
+/// The inner part of a text that is nothing but one `{{ ... }}`.
+fn whole_expression(source: &str) -> Option<&str> {
+    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = inner.strip_prefix(['-', '+']).unwrap_or(inner);
+    Some(inner.strip_suffix(['-', '+']).unwrap_or(inner))
+}
+
+fn explain(error: &minijinja::Error) -> TemplateError {
+    let text = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    match error.kind() {
+        ErrorKind::OutOfFuel => TemplateError::TooLarge,
+        ErrorKind::SyntaxError => TemplateError::Syntax(text),
+        _ => TemplateError::Render(text),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
