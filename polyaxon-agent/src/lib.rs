@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The agent of one cluster: leases queued operations, plans and launches them, watches them
+//! and reports what became of them.
+
+pub mod attempt;
+pub mod config;
+pub mod executor;
+pub mod machine;
+pub mod planning;

@@ -1,0 +1,190 @@
+//! The agent's own settings, beside the catalog in the same file.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Executor that builds run with unless the settings name another one.
+pub const DEFAULT_EXECUTOR_IMAGE: &str = "ghcr.io/osscontainertools/kaniko:v1.28.3";
+
+/// Repositories whose images make an operation with an image destination a build.
+pub const DEFAULT_EXECUTOR_IMAGES: [&str; 3] = [
+    "ghcr.io/osscontainertools/kaniko",
+    "gcr.io/kaniko-project/executor",
+    "martizih/kaniko",
+];
+
+/// Everything that `agent.yaml` says to the agent itself.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Settings {
+    /// The container engine that runs pods.
+    pub engine: Engine,
+    /// Image that replaces the executor of builds; `None` means [`DEFAULT_EXECUTOR_IMAGE`].
+    pub executor_image: Option<String>,
+    /// Keep the executor image that the component names.
+    pub keep_executor_image: bool,
+    /// Further repositories that count as executors.
+    pub executor_images: Vec<String>,
+    /// Registries that are asked before the one that a base image names.
+    pub registry_mirrors: Vec<String>,
+    /// Registries (`host:port`) that are spoken to over plain HTTP.
+    pub insecure_registries: Vec<String>,
+    /// PEM file of certificate authorities for builds and for the confirmation of digests.
+    pub ca_bundle: Option<PathBuf>,
+    /// Proxies for builds.
+    pub proxies: Option<Proxies>,
+    /// Requests and limits of builds that set none themselves.
+    pub build_resources: BuildResources,
+    /// What users may put in a pod.
+    pub policy: Policy,
+    /// Queues that are created or updated when the agent connects.
+    pub queues: Vec<Queue>,
+    /// A digest that the registry did not confirm fails the run.
+    pub require_confirmation: bool,
+    /// Further attempts of runs that set none themselves; `None` means 2.
+    pub max_retries: Option<u32>,
+    /// Runs at a time; `None` means 10.
+    pub max_runs: Option<u32>,
+}
+
+impl Settings {
+    /// Image that builds run with.
+    pub fn executor_image(&self) -> &str {
+        self.executor_image
+            .as_deref()
+            .unwrap_or(DEFAULT_EXECUTOR_IMAGE)
+    }
+
+    /// Repositories that count as executors: the known ones, the configured ones and that of
+    /// the configured executor image.
+    pub fn executor_repositories(&self) -> Vec<String> {
+        let mut all: Vec<String> = DEFAULT_EXECUTOR_IMAGES
+            .iter()
+            .map(|image| (*image).to_owned())
+            .collect();
+        for image in self.executor_images.iter().chain(&self.executor_image) {
+            if !all.contains(image) {
+                all.push(image.clone());
+            }
+        }
+        all
+    }
+
+    /// Runs at a time.
+    pub fn max_runs(&self) -> u32 {
+        self.max_runs.unwrap_or(10)
+    }
+
+    /// Makes paths that are relative to the configuration file absolute.
+    pub(super) fn resolve_paths(&mut self, folder: &Path) {
+        let engine = &mut self.engine;
+        for path in [
+            &mut engine.secrets_dir,
+            &mut engine.config_maps_dir,
+            &mut engine.claims_dir,
+            &mut self.ca_bundle,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            if path.is_relative() {
+                *path = folder.join(&*path);
+            }
+        }
+    }
+}
+
+/// A Docker or Podman socket and where its containers find things.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Engine {
+    /// Path of the unix socket, with or without `unix://`; the usual places when absent.
+    pub socket: Option<String>,
+    /// Network of the containers.
+    pub network: Network,
+    /// Folder of Secrets: `NAME/KEY` files.
+    pub secrets_dir: Option<PathBuf>,
+    /// Folder of ConfigMaps: `NAME/KEY` files.
+    pub config_maps_dir: Option<PathBuf>,
+    /// Folder that stands for PersistentVolumeClaims: one folder per claim.
+    pub claims_dir: Option<PathBuf>,
+    /// Image of init containers and the sidecar, instead of the archive beside the binary.
+    pub pod_image: Option<String>,
+}
+
+/// Network of an engine's containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// The network of the machine, where loopback registries are reachable.
+    #[default]
+    Host,
+    /// The engine's own bridge.
+    Bridge,
+}
+
+/// Proxies for builds, given as variables and as build arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Proxies {
+    /// Proxy for plain HTTP.
+    pub http: Option<String>,
+    /// Proxy for HTTPS.
+    pub https: Option<String>,
+    /// Hosts that are reached directly, comma separated.
+    pub no_proxy: Option<String>,
+}
+
+/// Requests and limits as Kubernetes writes them.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuildResources {
+    /// What the scheduler sets aside.
+    pub requests: Map<String, Value>,
+    /// What a build may use at most.
+    pub limits: Map<String, Value>,
+}
+
+/// What users may put in a pod; everything is denied unless it is allowed here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each one is a switch of the file"
+)]
+pub struct Policy {
+    /// `securityContext.privileged`.
+    pub allow_privileged: bool,
+    /// `securityContext.capabilities.add`.
+    pub allow_capabilities: bool,
+    /// `hostNetwork`, `hostPID`, `hostIPC`.
+    pub allow_host_namespaces: bool,
+    /// hostPath volumes below these folders.
+    pub allowed_host_paths: Vec<String>,
+    /// Secrets that the catalog does not name.
+    pub allowed_secrets: Vec<String>,
+    /// `plugins.docker`.
+    pub allow_docker: bool,
+    /// Service accounts other than the agent's own.
+    pub allowed_service_accounts: Vec<String>,
+}
+
+/// A queue of this agent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Queue {
+    /// Name, unique within the agent.
+    pub name: String,
+    /// Higher first.
+    #[serde(default)]
+    pub priority: i32,
+    /// Runs at a time; -1: no limit.
+    #[serde(default = "unlimited")]
+    pub concurrency: i32,
+}
+
+fn unlimited() -> i32 {
+    -1
+}

@@ -1,0 +1,203 @@
+//! What the hub is told about an attempt.
+
+use polyaxon_proto::runs::v1::{BuildResult, Failure, Status};
+
+use crate::executor::Ending;
+
+/// What the registry said about the digest that the executor named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmation {
+    /// The registry has the digest.
+    Confirmed {
+        /// `sha256:` and 64 hex digits.
+        digest: String,
+    },
+    /// The registry says that it does not have it, or the executor named none.
+    Absent {
+        /// What the executor named.
+        digest: Option<String>,
+        /// A sentence.
+        reason: String,
+    },
+    /// Nobody could say within the time.
+    Undecided {
+        /// What the executor named.
+        digest: Option<String>,
+        /// A sentence.
+        reason: String,
+    },
+    /// The agent has no credentials that it can use.
+    NoCredentials {
+        /// What the executor named.
+        digest: Option<String>,
+        /// A sentence.
+        reason: String,
+    },
+}
+
+impl Confirmation {
+    /// A stop came before the registry had answered.
+    pub(super) fn unasked() -> Self {
+        Self::Undecided {
+            digest: None,
+            reason: "a stop was asked for before the registry had answered".to_owned(),
+        }
+    }
+}
+
+/// A status with everything that belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusUpdate {
+    /// The new status.
+    pub status: Status,
+    /// One word.
+    pub reason: String,
+    /// A sentence; may be empty.
+    pub message: String,
+    /// What a build made.
+    pub build: Option<BuildResult>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+impl StatusUpdate {
+    fn plain(status: Status, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.to_owned(),
+            message: message.into(),
+            build: None,
+            failure: None,
+        }
+    }
+
+    /// The object exists; init containers come next.
+    pub(super) fn starting() -> Self {
+        Self::plain(Status::Starting, "Created", "")
+    }
+
+    /// The main container runs.
+    pub(super) fn running() -> Self {
+        Self::plain(Status::Running, "Started", "")
+    }
+
+    /// Something keeps it from going on that may pass.
+    pub(super) fn warning(reason: &str, message: String) -> Self {
+        Self::plain(Status::Warning, reason, message)
+    }
+
+    /// Whether nothing can follow.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self.status,
+            Status::Succeeded | Status::Failed | Status::Stopped
+        )
+    }
+}
+
+/// How an attempt ended, for the hub.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome(StatusUpdate);
+
+impl From<Outcome> for StatusUpdate {
+    fn from(outcome: Outcome) -> Self {
+        outcome.0
+    }
+}
+
+impl Outcome {
+    pub(super) fn succeeded() -> Self {
+        Self(StatusUpdate::plain(Status::Succeeded, "Completed", ""))
+    }
+
+    pub(super) fn stopped(reason: String) -> Self {
+        Self(StatusUpdate::plain(Status::Stopped, "Stopped", reason))
+    }
+
+    pub(super) fn vanished() -> Self {
+        let mut update = StatusUpdate::plain(
+            Status::Failed,
+            "ObjectVanished",
+            "the containers were removed by somebody else",
+        );
+        update.failure = Some(Failure::default());
+        Self(update)
+    }
+
+    pub(super) fn failed(ending: Ending) -> Self {
+        let message = match (ending.message.is_empty(), ending.exit_code) {
+            (false, _) => ending.message.clone(),
+            (true, Some(code)) => {
+                format!(
+                    "container `{}` ended with exit status {code}",
+                    ending.container
+                )
+            }
+            (true, None) => format!("container `{}` did not start", ending.container),
+        };
+        let mut update = StatusUpdate::plain(Status::Failed, &ending.reason, message);
+        update.failure = Some(Failure {
+            class: String::new(),
+            exit_code: ending.exit_code.unwrap_or_default(),
+            has_exit_code: ending.exit_code.is_some(),
+            container: ending.container,
+            last_lines: ending.last_lines,
+        });
+        Self(update)
+    }
+
+    /// A build that was told not to push.
+    pub(super) fn not_pushed(image: &str, ending: &Ending) -> Self {
+        let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
+        update.build = Some(BuildResult {
+            image: image.to_owned(),
+            reason: "the build did not push".to_owned(),
+            executor_image: ending.main_image.clone(),
+            ..BuildResult::default()
+        });
+        Self(update)
+    }
+
+    /// A build whose executor ended with status 0.
+    pub(super) fn built(
+        image: String,
+        confirmation: Confirmation,
+        ending: &Ending,
+        require_confirmation: bool,
+    ) -> Self {
+        let mut build = BuildResult {
+            image,
+            executor_image: ending.main_image.clone(),
+            ..BuildResult::default()
+        };
+        let (refuted, digest, reason) = match confirmation {
+            Confirmation::Confirmed { digest } => {
+                build.digest = digest;
+                build.confirmed = true;
+                let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
+                update.build = Some(build);
+                return Self(update);
+            }
+            Confirmation::Absent { digest, reason } => (true, digest, reason),
+            Confirmation::Undecided { digest, reason }
+            | Confirmation::NoCredentials { digest, reason } => (false, digest, reason),
+        };
+        build.digest_claimed = digest.unwrap_or_default();
+        build.reason.clone_from(&reason);
+        let mut update = if refuted || require_confirmation {
+            let mut update = StatusUpdate::plain(Status::Failed, "PushUnconfirmed", reason);
+            update.failure = Some(Failure {
+                class: "push_unconfirmed".to_owned(),
+                exit_code: 0,
+                has_exit_code: true,
+                container: ending.container.clone(),
+                last_lines: Vec::new(),
+            });
+            update
+        } else {
+            StatusUpdate::plain(Status::Succeeded, "Completed", "")
+        };
+        update.build = Some(build);
+        Self(update)
+    }
+}

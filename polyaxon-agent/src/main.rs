@@ -1,0 +1,3 @@
+//! The binary `polyaxon-agent`.
+
+fn main() {}
