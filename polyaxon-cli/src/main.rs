@@ -1,2 +1,19 @@
-//! Placeholder.
-fn main() {}
+//! The command line `polyaxon`.
+
+mod app;
+mod argv;
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod environment;
+mod error;
+mod exit;
+mod ui;
+mod view;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main(std::env::args_os()).into()
+}

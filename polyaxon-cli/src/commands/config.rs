@@ -1,0 +1,225 @@
+use clap::{Args, Subcommand};
+
+use crate::app::App;
+use crate::config::{Config, ConfigError, Key, masked};
+use crate::error::{CommandError, Outcome};
+use crate::exit::Exit;
+use crate::ui::{Format, Table, Ui};
+
+/// Read and change the settings of this command line
+#[derive(Args)]
+#[command(
+    after_help = "Settings stand in `config.yaml` under `~/.polyaxon` (or `POLYAXON_HOME`). The variables
+POLYAXON_HOST, POLYAXON_AUTH_TOKEN, POLYAXON_OWNER and POLYAXON_PROJECT override them."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Arguments {
+    /// Purging must work when the settings cannot be read.
+    pub(crate) fn is_purge(&self) -> bool {
+        matches!(self.command, Command::Purge)
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Set(Set),
+    Get(Get),
+    Show(Show),
+    /// Remove all settings, the token included
+    #[command(after_help = "Example:\n  polyaxon config purge")]
+    Purge,
+}
+
+/// Change settings
+#[derive(Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:
+  polyaxon config set --host https://hub.example.org
+  polyaxon config set --owner acme --project images
+  polyaxon config set --project \"\"            back to the hub's default project"
+)]
+struct Set {
+    /// Address of the hub, `http://HOST:PORT` or `https://HOST:PORT`; a new one removes the token
+    #[arg(long)]
+    host: Option<String>,
+    /// Owner of names that are typed without one
+    #[arg(long)]
+    owner: Option<String>,
+    /// Project of commands without `-p`
+    #[arg(long)]
+    project: Option<String>,
+    /// Keep the token although the host changes
+    #[arg(long)]
+    no_purge: bool,
+}
+
+/// Print single settings
+#[derive(Args)]
+#[command(after_help = "Examples:
+  polyaxon config get host
+  polyaxon config get host owner -o json")]
+struct Get {
+    /// Names: host, token, owner, project
+    #[arg(required = true)]
+    keys: Vec<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Print all settings and where each comes from
+#[derive(Args)]
+#[command(after_help = "Example:\n  polyaxon config show")]
+struct Show {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+pub(crate) fn run(arguments: Arguments, app: &mut App) -> Outcome {
+    match arguments.command {
+        Command::Set(arguments) => set(arguments, app),
+        Command::Get(arguments) => get(&arguments, app),
+        Command::Show(arguments) => show(&arguments, app),
+        Command::Purge => {
+            app.config.purge()?;
+            app.ui.talk("the settings are removed")?;
+            Ok(Exit::Succeeded)
+        }
+    }
+}
+
+/// Removes settings that cannot be read.
+pub(crate) fn purge_broken(ui: &Ui, error: ConfigError) -> Outcome {
+    let ConfigError::Invalid { path, .. } = error else {
+        return Err(error.into());
+    };
+    std::fs::remove_file(path)?;
+    ui.talk("the settings are removed")?;
+    Ok(Exit::Succeeded)
+}
+
+fn set(arguments: Set, app: &mut App) -> Outcome {
+    let host_changes = arguments
+        .host
+        .as_deref()
+        .is_some_and(|host| host != app.config.host());
+    let drops_token = host_changes && !arguments.no_purge;
+    let non_empty = |value: String| Some(value).filter(|value| !value.is_empty());
+    app.config.update(|settings| {
+        for (key, value) in [
+            (Key::Host, arguments.host),
+            (Key::Owner, arguments.owner),
+            (Key::Project, arguments.project),
+        ] {
+            if let Some(value) = value {
+                settings.set(key, non_empty(value));
+            }
+        }
+        if drops_token {
+            settings.set(Key::Token, None);
+        }
+    })?;
+    app.ui.talk(format_args!(
+        "the settings are in `{}`",
+        app.config.path().display()
+    ))?;
+    if drops_token {
+        app.ui.talk(
+            "the token of the former host is removed; log in with `polyaxon login --token TOKEN`",
+        )?;
+    }
+    Ok(Exit::Succeeded)
+}
+
+fn get(arguments: &Get, app: &App) -> Outcome {
+    let mut keys = Vec::new();
+    for name in &arguments.keys {
+        keys.push(Key::parse(name).ok_or_else(|| {
+            let known: Vec<&str> = Key::ALL.into_iter().map(Key::name).collect();
+            CommandError::NotFound(format!(
+                "no setting is named `{name}`; there are {}",
+                known.join(", ")
+            ))
+        })?);
+    }
+    if arguments.output == Format::Text {
+        for key in keys {
+            app.ui.data(shown(&app.config, key).unwrap_or_default())?;
+        }
+    } else {
+        app.ui
+            .document(arguments.output, &values(&app.config, &keys))?;
+    }
+    Ok(Exit::Succeeded)
+}
+
+fn show(arguments: &Show, app: &App) -> Outcome {
+    if arguments.output != Format::Text {
+        app.ui
+            .document(arguments.output, &values(&app.config, &Key::ALL))?;
+        return Ok(Exit::Succeeded);
+    }
+    let mut table = Table::new(&["SETTING", "VALUE", "FROM"]);
+    table.push([
+        "home".to_owned(),
+        app.config.home().display().to_string(),
+        match app.config.environment().get("POLYAXON_HOME") {
+            Some(_) => "environment".to_owned(),
+            None => "default".to_owned(),
+        },
+    ]);
+    for key in Key::ALL {
+        let origin = app
+            .config
+            .value(key)
+            .map_or("-", |(_, origin)| origin.name());
+        table.push([
+            key.name().to_owned(),
+            shown(&app.config, key).unwrap_or_else(|| "-".to_owned()),
+            origin.to_owned(),
+        ]);
+    }
+    app.ui.table(&table)?;
+    Ok(Exit::Succeeded)
+}
+
+fn values(config: &Config, keys: &[Key]) -> serde_json::Map<String, serde_json::Value> {
+    keys.iter()
+        .map(|key| (key.name().to_owned(), shown(config, *key).into()))
+        .collect()
+}
+
+fn shown(config: &Config, key: Key) -> Option<String> {
+    let (value, _) = config.value(key)?;
+    Some(match key {
+        Key::Token => masked(value),
+        Key::Host | Key::Owner | Key::Project => value.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+
+    #[test]
+    fn a_token_is_never_shown_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let config = Config::load(Environment::of([
+            ("POLYAXON_HOME", home.path().to_str().unwrap()),
+            ("POLYAXON_AUTH_TOKEN", "plx_0123456789abcdefghijklmnop"),
+        ]))
+        .unwrap();
+        let text = serde_json::to_string(&values(&config, &Key::ALL)).unwrap();
+        assert!(
+            text.contains("plx_0123…") && !text.contains("6789"),
+            "{text}"
+        );
+    }
+}

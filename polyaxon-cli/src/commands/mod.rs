@@ -1,0 +1,10 @@
+//! One command per file: its arguments, whose comments are the help text, and what it does.
+
+pub(crate) mod admin;
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod project;
+pub(crate) mod version;
+pub(crate) mod whoami;

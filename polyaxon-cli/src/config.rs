@@ -1,0 +1,397 @@
+//! Settings of the command line: a file under `~/.polyaxon`, overridden by the environment.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::environment::Environment;
+
+/// Where a hub of `polyaxon sandbox` listens unless told otherwise.
+pub(crate) const DEFAULT_HOST: &str = "http://127.0.0.1:8000";
+
+/// What can go wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// Neither `POLYAXON_HOME` nor a home directory is known.
+    #[error("no home directory is known; set `POLYAXON_HOME` to a directory for the settings")]
+    NoHome,
+    /// The file exists and cannot be read.
+    #[error("cannot read the settings in `{}`: {reason}", path.display())]
+    Read { path: PathBuf, reason: String },
+    /// The file is not what this program writes.
+    #[error("the settings in `{}` are not valid: {reason}; correct the file or remove it with `polyaxon config purge`", path.display())]
+    Invalid { path: PathBuf, reason: String },
+    /// The file cannot be written.
+    #[error("cannot write the settings to `{}`: {reason}", path.display())]
+    Write { path: PathBuf, reason: String },
+}
+
+/// A setting's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Host,
+    Token,
+    Owner,
+    Project,
+}
+
+impl Key {
+    pub(crate) const ALL: [Self; 4] = [Self::Host, Self::Token, Self::Owner, Self::Project];
+
+    /// The name in the file and on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Token => "token",
+            Self::Owner => "owner",
+            Self::Project => "project",
+        }
+    }
+
+    /// The variable that overrides the file.
+    pub(crate) fn variable(self) -> &'static str {
+        match self {
+            Self::Host => "POLYAXON_HOST",
+            Self::Token => "POLYAXON_AUTH_TOKEN",
+            Self::Owner => "POLYAXON_OWNER",
+            Self::Project => "POLYAXON_PROJECT",
+        }
+    }
+
+    /// The key of a name, with `-` and `_` taken as equal.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
+}
+
+/// The content of `config.yaml`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "expose"
+    )]
+    token: Option<SecretString>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+fn expose<S: serde::Serializer>(
+    token: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    token
+        .as_ref()
+        .map(|token| token.expose_secret())
+        .serialize(serializer)
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("host", &self.host)
+            .field("owner", &self.owner)
+            .field("project", &self.project)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Sets or, with `None`, removes one value.
+    pub(crate) fn set(&mut self, key: Key, value: Option<String>) {
+        match key {
+            Key::Host => self.host = value,
+            Key::Token => self.token = value.map(SecretString::from),
+            Key::Owner => self.owner = value,
+            Key::Project => self.project = value,
+        }
+    }
+
+    fn get(&self, key: Key) -> Option<&str> {
+        match key {
+            Key::Host => self.host.as_deref(),
+            Key::Token => self.token.as_ref().map(|token| token.expose_secret()),
+            Key::Owner => self.owner.as_deref(),
+            Key::Project => self.project.as_deref(),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Environment,
+    File,
+    Default,
+}
+
+impl Origin {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// Settings of the file and the environment together.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    home: PathBuf,
+    file: Settings,
+    environment: Environment,
+}
+
+impl Config {
+    /// Reads the file, if there is one.
+    pub(crate) fn load(environment: Environment) -> Result<Self, ConfigError> {
+        let home = environment.home().ok_or(ConfigError::NoHome)?;
+        let path = file_of(&home);
+        let file = match std::fs::read_to_string(&path) {
+            Ok(text) if text.trim().is_empty() => Settings::default(),
+            Ok(text) => serde_yaml::from_str(&text).map_err(|error| ConfigError::Invalid {
+                path,
+                reason: error.to_string(),
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
+            Err(error) => {
+                return Err(ConfigError::Read {
+                    path,
+                    reason: error.to_string(),
+                });
+            }
+        };
+        Ok(Self {
+            home,
+            file,
+            environment,
+        })
+    }
+
+    /// The directory of this program's files.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The settings file; it need not exist.
+    pub(crate) fn path(&self) -> PathBuf {
+        file_of(&self.home)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// A value and its origin. The token is given in the clear: mask it before showing it.
+    pub(crate) fn value(&self, key: Key) -> Option<(&str, Origin)> {
+        if let Some(value) = self.environment.get(key.variable()) {
+            return Some((value, Origin::Environment));
+        }
+        if let Some(value) = self.file.get(key) {
+            return Some((value, Origin::File));
+        }
+        match key {
+            Key::Host => Some((DEFAULT_HOST, Origin::Default)),
+            Key::Token | Key::Owner | Key::Project => None,
+        }
+    }
+
+    /// The hub's address.
+    pub(crate) fn host(&self) -> &str {
+        self.value(Key::Host)
+            .map_or(DEFAULT_HOST, |(value, _)| value)
+    }
+
+    /// Whether somebody chose a hub.
+    pub(crate) fn has_host(&self) -> bool {
+        self.value(Key::Host)
+            .is_some_and(|(_, origin)| origin != Origin::Default)
+    }
+
+    pub(crate) fn token(&self) -> Option<SecretString> {
+        self.value(Key::Token)
+            .map(|(value, _)| SecretString::from(value.to_owned()))
+    }
+
+    /// Owner for names that carry none; empty lets the hub choose.
+    pub(crate) fn owner(&self) -> String {
+        self.text(Key::Owner)
+    }
+
+    /// Project for commands without `-p`; empty lets the hub choose.
+    pub(crate) fn project(&self) -> String {
+        self.text(Key::Project)
+    }
+
+    fn text(&self, key: Key) -> String {
+        self.value(key)
+            .map(|(value, _)| value.to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Changes the file's settings and writes the file, readable by its owner only.
+    pub(crate) fn update(&mut self, change: impl FnOnce(&mut Settings)) -> Result<(), ConfigError> {
+        change(&mut self.file);
+        let path = self.path();
+        let failed = |reason: String| ConfigError::Write {
+            path: path.clone(),
+            reason,
+        };
+        let text = serde_yaml::to_string(&self.file).map_err(|error| failed(error.to_string()))?;
+        std::fs::create_dir_all(&self.home).map_err(|error| failed(error.to_string()))?;
+        write_private(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Removes the settings file.
+    pub(crate) fn purge(&mut self) -> Result<(), ConfigError> {
+        self.file = Settings::default();
+        let path = self.path();
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ConfigError::Write {
+                path,
+                reason: error.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn file_of(home: &Path) -> PathBuf {
+    home.join("config.yaml")
+}
+
+/// Writes a file with mode 0600 under a second name and moves it into place, so that a reader sees the old
+/// content or the new one.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let temporary = path.with_extension(format!("new-{}", std::process::id()));
+    match std::fs::remove_file(&temporary) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = options.open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
+
+/// A token as it may be shown: its first characters.
+pub(crate) fn masked(token: &str) -> String {
+    let visible: String = token.chars().take(8).collect();
+    if token.chars().count() > 16 {
+        format!("{visible}…")
+    } else {
+        "…".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap().to_owned();
+        (directory, path)
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_private() {
+        let (_directory, path) = home();
+        let environment = Environment::of([("POLYAXON_HOME", &path)]);
+        let mut config = Config::load(environment.clone()).unwrap();
+        assert_eq!(config.host(), DEFAULT_HOST);
+        assert!(!config.has_host());
+        config
+            .update(|settings| {
+                settings.set(Key::Host, Some("http://hub.test:80".to_owned()));
+                settings.set(Key::Token, Some("plx_secret".to_owned()));
+            })
+            .unwrap();
+        let read = Config::load(environment).unwrap();
+        assert_eq!(
+            read.value(Key::Host),
+            Some(("http://hub.test:80", Origin::File))
+        );
+        assert_eq!(read.token().unwrap().expose_secret(), "plx_secret");
+        assert!(!format!("{read:?}").contains("plx_secret"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(read.path()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn the_environment_wins_and_an_empty_variable_is_absent() {
+        let (_directory, path) = home();
+        std::fs::write(
+            file_of(Path::new(&path)),
+            "host: http://file\nowner: acme\n",
+        )
+        .unwrap();
+        let config = Config::load(Environment::of([
+            ("POLYAXON_HOME", &path),
+            ("POLYAXON_HOST", "http://variable"),
+            ("POLYAXON_OWNER", ""),
+        ]))
+        .unwrap();
+        assert_eq!(
+            config.value(Key::Host),
+            Some(("http://variable", Origin::Environment))
+        );
+        assert_eq!(config.value(Key::Owner), Some(("acme", Origin::File)));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named() {
+        let (_directory, path) = home();
+        std::fs::write(file_of(Path::new(&path)), "hots: http://file\n").unwrap();
+        let error = Config::load(Environment::of([("POLYAXON_HOME", &path)])).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("hots") && text.contains("config purge"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn purge_removes_the_file_and_may_be_repeated() {
+        let (_directory, path) = home();
+        let environment = Environment::of([("POLYAXON_HOME", &path)]);
+        let mut config = Config::load(environment).unwrap();
+        config
+            .update(|settings| settings.set(Key::Owner, Some("acme".to_owned())))
+            .unwrap();
+        config.purge().unwrap();
+        config.purge().unwrap();
+        assert!(!config.path().exists());
+        assert_eq!(config.value(Key::Owner), None);
+    }
+
+    #[rstest::rstest]
+    #[case("plx_0123456789abcdefghij", "plx_0123…")]
+    #[case("short", "…")]
+    fn tokens_are_masked(#[case] token: &str, #[case] shown: &str) {
+        assert_eq!(masked(token), shown);
+    }
+}

@@ -1,0 +1,57 @@
+//! What a command can end with, other than success.
+
+use crate::client::HubError;
+use crate::config::ConfigError;
+use crate::exit::Exit;
+
+/// An error of a command: text, exit status and next step.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// Arguments that only the command itself can judge.
+    #[error("{0}")]
+    Usage(String),
+    /// What was named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Command line and hub are too far apart.
+    #[error("{0}")]
+    VersionSkew(String),
+    /// Writing to the terminal or pipe failed.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+    /// The system refused something that every command needs.
+    #[error("{0}")]
+    System(String),
+}
+
+impl CommandError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::Usage(_) => Exit::Usage,
+            Self::Hub(error) => error.exit(),
+            Self::NotFound(_) => Exit::NotFoundOrConflict,
+            Self::VersionSkew(_) => Exit::VersionSkew,
+            Self::Output(_) | Self::System(_) => Exit::Failed,
+        }
+    }
+
+    pub(crate) fn next_step(&self) -> Option<String> {
+        match self {
+            Self::Hub(error) => error.next_step(),
+            Self::VersionSkew(_) => Some("upgrade the hub first, then the command line".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The reader of our output went away, as `head` does: nothing to complain about.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What a command answers.
+pub(crate) type Outcome = Result<Exit, CommandError>;
