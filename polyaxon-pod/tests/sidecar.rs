@@ -1,0 +1,101 @@
+//! The sidecar as a process: it collects while main runs, and once more when main has ended.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_polyaxon-pod"))
+        .args(["sidecar", "--container-id=polyaxon-main", "--monitor-logs"])
+        .args(arguments)
+        .env_remove("POLYAXON_RUN_INSTANCE")
+        .envs(variables.iter().copied())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn wait_for(what: &str, check: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !check() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "waited for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The signal handler is there once the kernel lists it among the caught ones (bit 15 is SIGTERM).
+fn wait_until_it_listens(child: &Child) {
+    let status = format!("/proc/{}/status", child.id());
+    wait_for("the signal handler", || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << 14) != 0)
+    });
+}
+
+fn end(child: Child) -> (Option<i32>, String) {
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), stderr)
+}
+
+fn paths(root: &Path) -> (String, String) {
+    let (from, to) = (root.join("artifacts"), root.join("store/run"));
+    std::fs::create_dir(&from).unwrap();
+    (
+        format!("--artifacts-path={}", from.display()),
+        format!("--store-path={}", to.display()),
+    )
+}
+
+#[test]
+fn artifacts_are_collected_meanwhile_and_at_the_end() {
+    let root = tempfile::tempdir().unwrap();
+    let (from, to) = paths(root.path());
+    std::fs::write(root.path().join("artifacts/early"), "1").unwrap();
+    let child = start(&["--sync-interval=1", &from, &to], &[]);
+    let store = root.path().join("store/run");
+    wait_for("the first round", || store.join("early").is_file());
+    std::fs::write(root.path().join("artifacts/late"), "2").unwrap();
+    let (status, stderr) = end(child);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert_eq!(std::fs::read_to_string(store.join("late")).unwrap(), "2");
+}
+
+#[test]
+fn without_an_interval_the_end_collects() {
+    let root = tempfile::tempdir().unwrap();
+    let (from, to) = paths(root.path());
+    std::fs::write(root.path().join("artifacts/file"), "1").unwrap();
+    let child = start(&["--sync-interval=-1", &from, &to], &[]);
+    wait_until_it_listens(&child);
+    let (status, stderr) = end(child);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(root.path().join("store/run/file").is_file());
+}
+
+#[test]
+fn a_store_that_is_not_mounted_is_said_at_the_end() {
+    let catalog = r#"{"connections":[{"name":"s","kind":"s3","schema":{"bucket":"s3://b"}}]}"#;
+    let variables = [
+        ("POLYAXON_RUN_INSTANCE", "a.b.runs.c"),
+        ("POLYAXON_ARTIFACTS_STORE_NAME", "s"),
+        ("POLYAXON_CONNECTIONS_CATALOG", catalog),
+    ];
+    let child = start(&[], &variables);
+    wait_until_it_listens(&child);
+    let (status, stderr) = end(child);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(
+        stderr.contains("`s` of kind `s3` is not mounted"),
+        "{stderr}"
+    );
+}
