@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The hub: versioned components, runs and their queues, access.
+//!
+//! [`domain`] holds the rules, [`storage`] what is durable, [`grpc`] and [`http`] the faces, [`server`] puts them together.
+
+pub mod bootstrap;
+pub mod clock;
+pub mod data_dir;
+pub mod domain;
+pub mod grpc;
+pub mod http;
+pub mod hub;
+pub mod server;
+pub mod settings;
+pub mod storage;
+pub mod telemetry;

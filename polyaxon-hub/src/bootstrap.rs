@@ -1,0 +1,72 @@
+//! What the first start puts into an empty database.
+
+use thiserror::Error;
+
+use crate::clock::new_id;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::domain::access::{Scope, TokenRecord, hash, secret};
+use crate::domain::names::{DEFAULT_OWNER, DEFAULT_PROJECT};
+use crate::domain::page::Page;
+use crate::domain::time::Millis;
+use crate::storage::access::ProjectRecord;
+use crate::storage::{Storage, StorageError};
+
+/// Why the first start failed.
+#[derive(Debug, Error)]
+pub enum BootstrapError {
+    /// The folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Makes the admin's token and the default project where they are missing.
+///
+/// The token's file is written before its row: a crash between the two leaves a file that the next start replaces.
+///
+/// # Errors
+/// When folder or database cannot be written.
+pub async fn run(data: &DataDir, storage: &dyn Storage, now: Millis) -> Result<(), BootstrapError> {
+    if storage
+        .tokens(&Page {
+            size: 1,
+            after: None,
+        })
+        .await?
+        .is_empty()
+    {
+        let secret = secret(rand::random());
+        data.write_admin_token(&secret)?;
+        storage
+            .insert_token(TokenRecord {
+                id: new_id(),
+                name: "admin".into(),
+                scope: Scope::Admin,
+                hash: hash(&secret),
+                created_at: now,
+                expires_at: None,
+                last_used_at: None,
+                revoked_at: None,
+            })
+            .await?;
+        tracing::info!(file = %data.admin_token().display(), "wrote the admin's token");
+    }
+    if storage
+        .project(DEFAULT_OWNER, DEFAULT_PROJECT)
+        .await?
+        .is_none()
+    {
+        storage
+            .insert_project(ProjectRecord {
+                uuid: new_id(),
+                owner: DEFAULT_OWNER.into(),
+                name: DEFAULT_PROJECT.into(),
+                description: String::new(),
+                created_at: now,
+            })
+            .await?;
+    }
+    Ok(())
+}

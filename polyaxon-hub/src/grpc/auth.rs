@@ -1,0 +1,186 @@
+//! Who calls: the bearer token of every call becomes a [`Principal`] before any service sees it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use secrecy::SecretString;
+use tonic::{Code, Status};
+
+use super::errors;
+use crate::domain::access::{self, Principal, Refused, Scope};
+use crate::domain::client_version;
+use crate::domain::run_token;
+use crate::domain::time::Millis;
+use crate::hub::Hub;
+use crate::storage::StorageError;
+
+/// How long another process's revocation may go unnoticed; our own is immediate.
+const CACHE_TIME: Duration = Duration::from_secs(10);
+/// Entries of the cache before it is emptied; a hub has far fewer live tokens.
+const CACHE_ENTRIES: usize = 4096;
+
+/// Remembers tokens for a short while, so that a call does not cost a query.
+#[derive(Debug, Default)]
+pub struct TokenCache {
+    entries: Mutex<HashMap<String, Entry>>,
+    uses: Mutex<HashMap<String, Millis>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    record: access::TokenRecord,
+    until: Millis,
+}
+
+impl TokenCache {
+    /// Forgets everything, after a token was revoked.
+    pub fn clear(&self) {
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// Takes the uses since the last call: token id and time.
+    pub fn take_uses(&self) -> Vec<(String, Millis)> {
+        self.uses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .collect()
+    }
+
+    fn get(&self, hash: &str, now: Millis) -> Option<access::TokenRecord> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .get(hash)
+            .filter(|entry| entry.until > now)
+            .map(|entry| entry.record.clone())
+    }
+
+    fn put(&self, record: access::TokenRecord, now: Millis) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CACHE_ENTRIES {
+            entries.clear();
+        }
+        entries.insert(
+            record.hash.clone(),
+            Entry {
+                record,
+                until: now.plus(CACHE_TIME),
+            },
+        );
+    }
+
+    fn used(&self, id: &str, now: Millis) {
+        self.uses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned(), now);
+    }
+}
+
+/// Middleware in front of our services; health and reflection stay open.
+pub(super) async fn authenticate(
+    State(hub): State<Arc<Hub>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !request.uri().path().starts_with("/polyaxon.") {
+        return next.run(request).await;
+    }
+    match identify(&hub, request.headers()).await {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+        Err(status) => status.into_http(),
+    }
+}
+
+async fn identify(hub: &Hub, headers: &HeaderMap) -> Result<Principal, Status> {
+    if let Some(version) = headers
+        .get("x-client-version")
+        .and_then(|value| value.to_str().ok())
+    {
+        client_version::check(version, client_version::HUB_VERSION)
+            .map_err(|error| errors::version_skew(&error))?;
+    }
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| {
+            errors::status(
+                Code::Unauthenticated,
+                "TOKEN_MISSING",
+                "this hub wants a token: run `polyaxon login --token`, the first one is in `admin.token` of the hub's data folder",
+            )
+        })?;
+    let now = hub.clock.now();
+    if let Some(token) = bearer.strip_prefix(run_token::PREFIX) {
+        let run =
+            run_token::verify(&hub.key, token, now).map_err(|error| errors::refused(&error))?;
+        return Ok(Principal {
+            name: format!("run {run}"),
+            scope: Scope::Run,
+            run: Some(run),
+        });
+    }
+    let hash = access::hash(&SecretString::from(bearer.to_owned()));
+    let record = find(hub, &hash, now).await.map_err(errors::storage)?;
+    let principal = access::admit(record.as_ref(), &hash, now)
+        .map_err(|error: Refused| errors::refused(&error))?;
+    if let Some(record) = record {
+        hub.tokens.used(&record.id, now);
+    }
+    Ok(principal)
+}
+
+async fn find(
+    hub: &Hub,
+    hash: &str,
+    now: Millis,
+) -> Result<Option<access::TokenRecord>, StorageError> {
+    if let Some(record) = hub.tokens.get(hash, now) {
+        return Ok(Some(record));
+    }
+    let record = hub.storage.token_by_hash(hash).await?;
+    if let Some(record) = &record {
+        hub.tokens.put(record.clone(), now);
+    }
+    Ok(record)
+}
+
+/// The caller of a request, if its scope is one of `needed`.
+pub(super) fn require<T>(
+    request: &tonic::Request<T>,
+    needed: &[Scope],
+) -> Result<Principal, Status> {
+    let principal = request.extensions().get::<Principal>().ok_or_else(|| {
+        errors::status(
+            Code::Unauthenticated,
+            "TOKEN_MISSING",
+            "this hub wants a token",
+        )
+    })?;
+    if needed.iter().any(|&scope| principal.scope.covers(scope)) {
+        return Ok(principal.clone());
+    }
+    let words: Vec<String> = needed
+        .iter()
+        .map(|scope| format!("`{}`", scope.as_str()))
+        .collect();
+    Err(errors::forbidden(
+        &principal.name,
+        principal.scope,
+        &words.join(" or "),
+    ))
+}

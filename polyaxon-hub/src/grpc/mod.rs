@@ -1,0 +1,47 @@
+//! The gRPC services, one file each.
+
+mod access;
+pub mod auth;
+mod convert;
+pub mod errors;
+
+use std::sync::Arc;
+
+use axum::Router;
+use polyaxon_proto::FILE_DESCRIPTOR_SET;
+use polyaxon_proto::hub::v1::access_server::AccessServer;
+use tonic::service::Routes;
+use tonic_health::server::{HealthReporter, health_reporter};
+
+use crate::hub::Hub;
+
+/// Largest message in either direction, in bytes.
+pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+
+/// All services behind the check of tokens, with health and reflection; the reporter says whether the hub serves.
+///
+/// # Errors
+/// When the descriptors of the protocol cannot be decoded.
+pub async fn router(
+    hub: Arc<Hub>,
+) -> Result<(Router, HealthReporter), tonic_reflection::server::Error> {
+    let (reporter, health) = health_reporter();
+    reporter
+        .set_serving::<AccessServer<access::AccessService>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let routes = Routes::new(health).add_service(reflection).add_service(
+        AccessServer::new(access::AccessService(hub.clone()))
+            .max_decoding_message_size(MAX_MESSAGE),
+    );
+    let router = routes
+        .prepare()
+        .into_axum_router()
+        .layer(axum::middleware::from_fn_with_state(
+            hub,
+            auth::authenticate,
+        ));
+    Ok((router, reporter))
+}

@@ -1,0 +1,98 @@
+//! Flags and environment of `polyaxon-hub`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use thiserror::Error;
+
+/// Server of versioned components and of the run queue.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "polyaxon-hub", version)]
+pub struct Settings {
+    /// Address that serves gRPC and HTTP
+    #[arg(long, env = "POLYAXON_HUB_LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+
+    /// Folder of the database, the keys and the logs; made if absent
+    #[arg(long, env = "POLYAXON_HUB_DATA_DIR", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Folder of sealed logs [default: `logs` in the data folder]
+    #[arg(long, env = "POLYAXON_HUB_LOG_STORE", value_name = "DIR")]
+    pub log_store: Option<PathBuf>,
+
+    /// Form of the hub's own log on stderr
+    #[arg(long, env = "POLYAXON_HUB_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+
+    /// Print `http://HOST:PORT` on stdout once ready
+    #[arg(long)]
+    pub print_address: bool,
+
+    /// Serve a network without TLS because a proxy in front has it
+    #[arg(long, env = "POLYAXON_HUB_INSECURE_BEHIND_PROXY")]
+    pub insecure_behind_proxy: bool,
+}
+
+/// Form of the hub's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Settings that do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// Tokens would cross the network in the clear.
+    #[error(
+        "`--listen {listen}` is not a loopback address and this hub has no TLS of its own: listen on 127.0.0.1, or put a proxy with TLS in front and pass `--insecure-behind-proxy`"
+    )]
+    InsecureAddress {
+        /// The address asked for.
+        listen: SocketAddr,
+    },
+}
+
+impl Settings {
+    /// Checks what single flags cannot.
+    ///
+    /// # Errors
+    /// When the address would carry tokens in the clear.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.listen.ip().is_loopback() || self.insecure_behind_proxy {
+            Ok(())
+        } else {
+            Err(SettingsError::InsecureAddress {
+                listen: self.listen,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_address_wants_tls() {
+        let parse = |more: &[&str]| {
+            let words = ["polyaxon-hub", "--data-dir", "d"].iter().chain(more);
+            Settings::try_parse_from(words).unwrap().check()
+        };
+        assert_eq!(parse(&[]), Ok(()));
+        assert_eq!(parse(&["--listen", "[::1]:0"]), Ok(()));
+        let error = parse(&["--listen", "0.0.0.0:8000"]).unwrap_err();
+        assert!(
+            error.to_string().contains("--insecure-behind-proxy"),
+            "{error}"
+        );
+        assert_eq!(
+            parse(&["--listen", "0.0.0.0:8000", "--insecure-behind-proxy"]),
+            Ok(())
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! Storage: one trait per aggregate, and the backends.
+//!
+//! Every method is one transaction. What a method acknowledges survives a crash of the process.
+
+pub mod access;
+pub mod error;
+pub mod sqlite;
+
+pub use error::StorageError;
+
+/// All of the hub's storage.
+pub trait Storage: access::AccessStorage {}
+
+impl<T: access::AccessStorage> Storage for T {}
