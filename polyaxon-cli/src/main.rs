@@ -9,6 +9,7 @@ mod config;
 mod environment;
 mod error;
 mod exit;
+mod follow;
 mod ui;
 mod view;
 

@@ -1,5 +1,6 @@
 //! Everything that is printed: data to standard output, talk to standard error.
 
+pub(crate) mod log_line;
 pub(crate) mod table;
 pub(crate) mod time;
 
