@@ -3,6 +3,8 @@
 //! The crate is pure: no clock, no network, no files, no randomness. Each stage is a value that says how far the
 //! data has come, and each function between two stages either gives the next value or a [`diagnostic::Report`].
 
+pub mod agent_config;
+pub mod catalog;
 pub mod diagnostic;
 pub mod dockerfile;
 pub mod plan;

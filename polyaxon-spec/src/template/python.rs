@@ -10,6 +10,14 @@ pub fn text(value: &Value) -> String {
     }
 }
 
+/// The text of a value in a variable: text as it is, everything else as JSON.
+pub fn env_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// The text that Python's `repr()` gives: like [`text`], but text in quotes.
 pub fn repr(value: &Value) -> String {
     let mut out = String::new();
