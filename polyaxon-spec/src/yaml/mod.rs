@@ -12,5 +12,6 @@ mod write;
 pub use number::write_float;
 pub use read::{MAX_DEPTH, MAX_NODES, read};
 pub use scalar::Scalar;
+pub(crate) use value::camel;
 pub use value::{Entry, Mapping, Node, Value};
 pub use write::write;

@@ -488,7 +488,7 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let alias = format!("*a{}, ", level - 1).repeat(10);
-            bomb += &format!("a{level}: &a{level} [{alias}]\n");
+            bomb.extend(format!("a{level}: &a{level} [{alias}]\n").chars());
         }
         assert_eq!(code_of(&bomb), Code::Limit);
     }

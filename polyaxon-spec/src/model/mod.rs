@@ -1,0 +1,26 @@
+//! What a file may say: tables of fields, section by section, and the checker that reads a value tree by them.
+//!
+//! A section is a table in the file of its topic; the structs beside the tables are what later stages read.
+
+mod checker;
+mod init;
+mod io;
+mod kubernetes;
+mod orchestration;
+mod root;
+mod run;
+mod sections;
+mod shortcuts;
+pub(crate) mod suggest;
+mod table;
+
+pub use init::{Git, Init, bad_image};
+pub use io::{Io, Param};
+pub use run::Environment;
+pub use sections::{Plugins, Termination};
+pub use suggest::nearest;
+pub use table::{CustomKind, Field, Kind, Model, Object};
+
+pub(crate) use checker::{Checker, Path};
+pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS, check_component, check_file, find_run_kind};
+pub(crate) use run::{replicas_of, runtime, runtime_of};
