@@ -4,5 +4,7 @@
 pub mod attempt;
 pub mod config;
 pub mod executor;
+pub mod hub;
+pub mod logs;
 pub mod machine;
 pub mod planning;

@@ -67,7 +67,7 @@ pub enum Action {
     /// Watch the attempt and ship its logs; answer with `Observed` and `LogsDrained`.
     Run,
     /// Tell the hub.
-    Report(StatusUpdate),
+    Report(Box<StatusUpdate>),
     /// End the containers.
     Stop,
     /// Read the digest and ask the registry; answer with `Confirmed`.
@@ -376,7 +376,11 @@ impl Machine {
         if matches!(self.state, State::Removing | State::Gone) {
             return Vec::new();
         }
-        self.last.clone().map(Action::Report).into_iter().collect()
+        self.last
+            .clone()
+            .map(|last| Action::Report(Box::new(last)))
+            .into_iter()
+            .collect()
     }
 
     fn acknowledged(&mut self) -> Vec<Action> {
@@ -476,6 +480,6 @@ impl Machine {
 
     fn report(&mut self, update: StatusUpdate) -> Action {
         self.last = Some(update.clone());
-        Action::Report(update)
+        Action::Report(Box::new(update))
     }
 }

@@ -39,8 +39,8 @@ fn running() -> Event {
     Event::Observed(Observation::Running)
 }
 
-fn digest() -> Option<String> {
-    Some("sha256:aa".to_owned())
+fn digest() -> String {
+    "sha256:aa".to_owned()
 }
 
 /// Actions as words, so that a life reads as a line.
@@ -310,7 +310,7 @@ fn results_of_a_build() {
         ),
         (
             Confirmation::NoCredentials {
-                digest: digest(),
+                digest: Some(digest()),
                 reason: "r".to_owned(),
             },
             false,
@@ -318,7 +318,7 @@ fn results_of_a_build() {
         ),
         (
             Confirmation::Undecided {
-                digest: digest(),
+                digest: Some(digest()),
                 reason: "r".to_owned(),
             },
             true,
@@ -326,7 +326,7 @@ fn results_of_a_build() {
         ),
         (
             Confirmation::Absent {
-                digest: digest(),
+                digest: Some(digest()),
                 reason: "r".to_owned(),
             },
             false,

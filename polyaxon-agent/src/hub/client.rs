@@ -1,0 +1,186 @@
+//! Calls to the hub, with the agent's token.
+
+use std::time::Duration;
+
+use polyaxon_proto::agent::v1::agent_client::AgentClient;
+use polyaxon_proto::agent::v1::{
+    AckLaunchRequest, AckLaunchResponse, CloseSessionRequest, Hint, HintsRequest, LeaseRequest,
+    LeaseResponse, OpenSessionRequest, OpenSessionResponse, PushLogsRequest, PushLogsResponse,
+    RenewRequest, RenewResponse, ReportRequest, ReportResponse, SyncRequest, SyncResponse,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_stream::Stream;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Status, Streaming};
+
+/// How long a call may take that the hub answers at once.
+const CALL: Duration = Duration::from_secs(15);
+
+/// What a long poll may take beyond the time that it asks for.
+const POLL_GRACE: Duration = Duration::from_secs(10);
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The address cannot be used.
+    #[error("`{url}` is not an address of a hub: {reason}")]
+    Address {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another session of this agent is newer, or the hub does not know this one any more.
+    #[error("the session is not valid any more: {0}")]
+    Fenced(String),
+    /// The token is not accepted; trying again is useless.
+    #[error("the hub refuses this agent: {0}; check the token and its scope")]
+    Denied(String),
+    /// It may work later.
+    #[error("the hub cannot be reached or is busy: {0}")]
+    Unavailable(String),
+    /// The hub does not accept the call as it is.
+    #[error("the hub refused: {0}")]
+    Refused(String),
+}
+
+impl From<Status> for HubError {
+    fn from(status: Status) -> Self {
+        let said = format!("{} ({:?})", status.message(), status.code());
+        match status.code() {
+            Code::Aborted => Self::Fenced(said),
+            Code::FailedPrecondition if status.message().contains("NOT_SYNCED") => {
+                Self::Fenced(said)
+            }
+            Code::Unauthenticated | Code::PermissionDenied => Self::Denied(said),
+            Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::OutOfRange
+            | Code::Unimplemented => Self::Refused(said),
+            _ => Self::Unavailable(said),
+        }
+    }
+}
+
+/// A connection that opens itself again.
+#[derive(Clone)]
+pub struct HubClient {
+    channel: Channel,
+    token: MetadataValue<tonic::metadata::Ascii>,
+}
+
+impl HubClient {
+    /// A client for the hub at `url`; nothing is sent yet.
+    pub fn new(url: &str, token: &SecretString) -> Result<Self, HubError> {
+        let wrong = |reason: String| HubError::Address {
+            url: url.to_owned(),
+            reason,
+        };
+        let mut endpoint = Endpoint::from_shared(url.to_owned())
+            .map_err(|error| wrong(error.to_string()))?
+            .connect_timeout(Duration::from_secs(5))
+            .http2_keep_alive_interval(Duration::from_secs(15))
+            .keep_alive_timeout(Duration::from_secs(10));
+        if url.starts_with("https://") {
+            endpoint = endpoint
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(|error| wrong(error.to_string()))?;
+        }
+        let mut token: MetadataValue<_> = format!("Bearer {}", token.expose_secret().trim())
+            .parse()
+            .map_err(|_| {
+                HubError::Denied("the token has characters that no token has".to_owned())
+            })?;
+        token.set_sensitive(true);
+        Ok(Self {
+            channel: endpoint.connect_lazy(),
+            token,
+        })
+    }
+
+    fn client(&self) -> AgentClient<Channel> {
+        AgentClient::new(self.channel.clone()).max_decoding_message_size(16 * 1024 * 1024)
+    }
+
+    fn request<T>(&self, message: T, timeout: Option<Duration>) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert("authorization", self.token.clone());
+        metadata.insert(
+            "x-client-version",
+            MetadataValue::from_static(env!("CARGO_PKG_VERSION")),
+        );
+        if let Some(timeout) = timeout {
+            request.set_timeout(timeout);
+        }
+        request
+    }
+
+    /// `OpenSession`.
+    pub async fn open_session(
+        &self,
+        request: OpenSessionRequest,
+    ) -> Result<OpenSessionResponse, HubError> {
+        let request = self.request(request, Some(CALL));
+        Ok(self.client().open_session(request).await?.into_inner())
+    }
+
+    /// `Renew`.
+    pub async fn renew(&self, request: RenewRequest) -> Result<RenewResponse, HubError> {
+        let request = self.request(request, Some(CALL));
+        Ok(self.client().renew(request).await?.into_inner())
+    }
+
+    /// `Sync`.
+    pub async fn sync(&self, request: SyncRequest) -> Result<SyncResponse, HubError> {
+        let request = self.request(request, Some(CALL * 2));
+        Ok(self.client().sync(request).await?.into_inner())
+    }
+
+    /// `Lease`: answers after `wait_ms` at the latest.
+    pub async fn lease(&self, request: LeaseRequest) -> Result<LeaseResponse, HubError> {
+        let timeout = Duration::from_millis(request.wait_ms.into()) + POLL_GRACE;
+        let request = self.request(request, Some(timeout));
+        Ok(self.client().lease(request).await?.into_inner())
+    }
+
+    /// `AckLaunch`.
+    pub async fn ack_launch(
+        &self,
+        request: AckLaunchRequest,
+    ) -> Result<AckLaunchResponse, HubError> {
+        let request = self.request(request, Some(CALL));
+        Ok(self.client().ack_launch(request).await?.into_inner())
+    }
+
+    /// `Report`.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportResponse, HubError> {
+        let request = self.request(request, Some(CALL));
+        Ok(self.client().report(request).await?.into_inner())
+    }
+
+    /// `PushLogs`.
+    pub async fn push_logs(
+        &self,
+        requests: impl Stream<Item = PushLogsRequest> + Send + 'static,
+    ) -> Result<Streaming<PushLogsResponse>, HubError> {
+        let request = self.request(requests, None);
+        Ok(self.client().push_logs(request).await?.into_inner())
+    }
+
+    /// `Hints`.
+    pub async fn hints(&self, request: HintsRequest) -> Result<Streaming<Hint>, HubError> {
+        let request = self.request(request, None);
+        Ok(self.client().hints(request).await?.into_inner())
+    }
+
+    /// `CloseSession`.
+    pub async fn close_session(&self, request: CloseSessionRequest) -> Result<(), HubError> {
+        let request = self.request(request, Some(Duration::from_secs(2)));
+        self.client().close_session(request).await?;
+        Ok(())
+    }
+}

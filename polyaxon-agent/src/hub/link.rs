@@ -1,0 +1,276 @@
+//! The session with the hub: opened, synced, renewed, and work asked for, again and again.
+
+use std::time::Duration;
+
+use polyaxon_proto::agent::v1::{
+    Capacity, CloseSessionRequest, Directive, HintsRequest, InventoryItem, LeaseItem, LeaseRequest,
+    OpenSessionRequest, QueueSpec, RenewRequest, Session, SyncRequest, hint,
+};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::{Backoff, HubClient, HubError};
+use crate::attempt::AttemptKey;
+
+/// How long one poll for work waits, the most that the protocol allows.
+const POLL: Duration = Duration::from_secs(30);
+
+/// Items that are asked for at once: what can be launched in about two seconds.
+const LEASE_ITEMS: u32 = 20;
+
+/// Objects in one page of a sync.
+const PAGE: usize = 500;
+
+/// What the connection has for the agent.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A session is open: say what exists. Nothing is leased before.
+    Inventory(oneshot::Sender<Vec<InventoryItem>>),
+    /// What the hub made of it; answer when it is taken in.
+    Synced(Vec<Directive>, oneshot::Sender<()>),
+    /// New work.
+    Leased(Vec<LeaseItem>),
+    /// Orders.
+    Directives(Vec<Directive>),
+    /// The hub has the final status.
+    OutcomeAcknowledged(AttemptKey),
+    /// The hub does not know the run.
+    Unknown(AttemptKey),
+    /// The hub says that session or fence is old.
+    Fenced,
+    /// The token is not accepted.
+    Denied(String),
+}
+
+/// Who the agent is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Names this process.
+    pub replica: String,
+    /// Queues to create or update.
+    pub queues: Vec<QueueSpec>,
+    /// What runs are checked against.
+    pub catalog: Vec<u8>,
+}
+
+/// Keeps a session.
+pub struct Link {
+    /// The hub.
+    pub hub: HubClient,
+    /// Who the agent is.
+    pub identity: Identity,
+    /// Where events go.
+    pub events: mpsc::Sender<LinkEvent>,
+    /// The session while there is one.
+    pub session: watch::Sender<Option<Session>>,
+    /// Runs that could be started now.
+    pub slots: watch::Receiver<u32>,
+    /// Asks for a new session.
+    pub reopen: std::sync::Arc<Notify>,
+}
+
+impl Link {
+    /// Runs until the future is dropped.
+    pub async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.open().await {
+                Ok((session, renew_every)) => {
+                    backoff.reset();
+                    self.session.send_replace(Some(session.clone()));
+                    let error = self.serve(session, renew_every).await;
+                    self.session.send_replace(None);
+                    error
+                }
+                Err(error) => error,
+            };
+            match error {
+                HubError::Denied(reason) => {
+                    tracing::error!(reason, "the hub refuses this agent");
+                    let _shutdown = self.events.send(LinkEvent::Denied(reason)).await;
+                }
+                error => tracing::warn!(%error, "the session ended; opening a new one"),
+            }
+            backoff.wait().await;
+        }
+    }
+
+    /// Opens a session and syncs it.
+    async fn open(&mut self) -> Result<(Session, Duration), HubError> {
+        let opened = self
+            .hub
+            .open_session(OpenSessionRequest {
+                replica: self.identity.replica.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                capacity: Some(self.capacity()),
+                queues: self.identity.queues.clone(),
+                catalog: self.identity.catalog.clone().into(),
+                advertised_address: String::new(),
+            })
+            .await?;
+        let session = opened
+            .session
+            .ok_or_else(|| HubError::Refused("the answer has no session".to_owned()))?;
+        tracing::info!(
+            agent = opened.agent,
+            epoch = session.epoch,
+            hub_version = opened.hub_version,
+            "session open"
+        );
+        let directives = self.sync(&session).await?;
+        let (taken, done) = oneshot::channel();
+        let _shutdown = self.events.send(LinkEvent::Synced(directives, taken)).await;
+        let _shutdown = done.await;
+        let renew_every = Duration::from_millis(opened.renew_every_ms.clamp(500, 60_000).into());
+        Ok((session, renew_every))
+    }
+
+    async fn sync(&self, session: &Session) -> Result<Vec<Directive>, HubError> {
+        let (sender, receiver) = oneshot::channel();
+        let _shutdown = self.events.send(LinkEvent::Inventory(sender)).await;
+        let items = receiver
+            .await
+            .map_err(|_| HubError::Unavailable("the inventory is not known".to_owned()))?;
+        let mut pages: Vec<&[InventoryItem]> = items.chunks(PAGE).collect();
+        if pages.is_empty() {
+            pages.push(&[]);
+        }
+        let last = pages.len() - 1;
+        let mut directives = Vec::new();
+        for (number, page) in pages.into_iter().enumerate() {
+            let answer = self
+                .hub
+                .sync(SyncRequest {
+                    session: Some(session.clone()),
+                    items: page.to_vec(),
+                    last_page: number == last,
+                })
+                .await?;
+            directives.extend(answer.directives);
+        }
+        Ok(directives)
+    }
+
+    /// Renews, leases and listens until the session is of no use any more; says why.
+    async fn serve(&self, session: Session, renew_every: Duration) -> HubError {
+        let nudge = Notify::new();
+        tokio::select! {
+            error = self.renew(&session, renew_every, &nudge) => error,
+            error = self.lease(&session) => error,
+            error = self.listen(&session, &nudge) => error,
+            () = self.reopen.notified() => HubError::Fenced("a message was refused".to_owned()),
+        }
+    }
+
+    async fn renew(&self, session: &Session, every: Duration, nudge: &Notify) -> HubError {
+        let mut backoff = Backoff::default();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = nudge.notified() => {}
+            }
+            let request = RenewRequest {
+                session: Some(session.clone()),
+                capacity: Some(self.capacity()),
+            };
+            match self.hub.renew(request).await {
+                Ok(answer) => {
+                    backoff.reset();
+                    self.directives(answer.directives).await;
+                }
+                Err(HubError::Unavailable(reason)) => {
+                    tracing::debug!(reason, "the session was not renewed");
+                    nudge.notify_one();
+                    backoff.wait().await;
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn lease(&self, session: &Session) -> HubError {
+        let mut backoff = Backoff::default();
+        let mut slots = self.slots.clone();
+        loop {
+            let Ok(free) = slots.wait_for(|free| *free > 0).await.map(|free| *free) else {
+                return HubError::Unavailable("shutting down".to_owned());
+            };
+            let request = LeaseRequest {
+                session: Some(session.clone()),
+                max_items: free.min(LEASE_ITEMS),
+                wait_ms: u32::try_from(POLL.as_millis()).unwrap_or(u32::MAX),
+                capacity: Some(Capacity { slots: free }),
+                queues: Vec::new(),
+            };
+            match self.hub.lease(request).await {
+                Ok(answer) => {
+                    backoff.reset();
+                    let leased = !answer.items.is_empty();
+                    if leased {
+                        let _shutdown = self.events.send(LinkEvent::Leased(answer.items)).await;
+                    }
+                    self.directives(answer.directives).await;
+                    let pause = Duration::from_millis(answer.retry_after_ms.min(60_000).into());
+                    if leased {
+                        // The slots that the items take are known once they are taken in.
+                        slots.mark_unchanged();
+                        let _still_the_same =
+                            tokio::time::timeout(Duration::from_secs(1), slots.changed()).await;
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+                Err(HubError::Unavailable(reason)) => {
+                    tracing::debug!(reason, "no answer to the poll for work");
+                    backoff.wait().await;
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Hints make orders arrive early; without them they come with the next renewal.
+    async fn listen(&self, session: &Session, nudge: &Notify) -> HubError {
+        let mut backoff = Backoff::default();
+        loop {
+            let request = HintsRequest {
+                session: Some(session.clone()),
+            };
+            match self.hub.hints(request).await {
+                Ok(mut hints) => {
+                    backoff.reset();
+                    // What was ordered while nobody listened.
+                    nudge.notify_one();
+                    while let Ok(Some(hint)) = hints.message().await {
+                        if hint.kind() == hint::Kind::Directives {
+                            nudge.notify_one();
+                        }
+                    }
+                }
+                Err(error @ HubError::Fenced(_)) => return error,
+                Err(error) => tracing::debug!(%error, "no hints"),
+            }
+            backoff.wait().await;
+        }
+    }
+
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            slots: *self.slots.borrow(),
+        }
+    }
+
+    async fn directives(&self, directives: Vec<Directive>) {
+        if !directives.is_empty() {
+            let _shutdown = self.events.send(LinkEvent::Directives(directives)).await;
+        }
+    }
+
+    /// Hands back what was leased and not launched.
+    pub async fn close(hub: &HubClient, session: Session) {
+        let request = CloseSessionRequest {
+            session: Some(session),
+        };
+        if let Err(error) = hub.close_session(request).await {
+            tracing::debug!(%error, "the session was not closed");
+        }
+    }
+}

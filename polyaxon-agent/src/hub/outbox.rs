@@ -1,0 +1,250 @@
+//! What the hub must learn: launches and statuses, kept until it has answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::StreamExt;
+use polyaxon_proto::agent::v1::{
+    AckLaunchRequest, Directive, ReportRequest, Session, StatusReport,
+    ack_launch_request::Outcome as AckOutcome, report_result::Outcome as ReportOutcome,
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{Backoff, HubClient, HubError, LinkEvent};
+use crate::attempt::AttemptKey;
+use crate::machine::LaunchOutcome;
+
+/// Reports in one call at most, as the protocol says.
+const BATCH: usize = 500;
+
+/// Launches that are acknowledged at the same time.
+const CONCURRENT_ACKS: usize = 16;
+
+/// What became of a launch.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// Which attempt.
+    pub key: AttemptKey,
+    /// Its fence, read when the message is sent.
+    pub fence: Arc<AtomicU64>,
+    /// What became of it.
+    pub outcome: LaunchOutcome,
+}
+
+/// A status, numbered within its attempt.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Which attempt.
+    pub key: AttemptKey,
+    /// Its fence, read when the message is sent.
+    pub fence: Arc<AtomicU64>,
+    /// The message without fence.
+    pub report: StatusReport,
+    /// Nothing follows it.
+    pub is_final: bool,
+}
+
+enum Item {
+    Launch(Launch),
+    Report(Box<Report>),
+}
+
+/// Takes messages for the hub in any state of the connection.
+#[derive(Clone)]
+pub struct Outbox {
+    sender: mpsc::UnboundedSender<Item>,
+}
+
+impl Outbox {
+    /// An outbox and the task that empties it.
+    pub fn new(
+        hub: HubClient,
+        sessions: watch::Receiver<Option<Session>>,
+        events: mpsc::Sender<LinkEvent>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let worker = Worker {
+            hub,
+            sessions,
+            events,
+        };
+        (Self { sender }, worker.run(receiver))
+    }
+
+    /// Tells what became of a launch.
+    pub fn launched(&self, launch: Launch) {
+        let _closed_at_shutdown = self.sender.send(Item::Launch(launch));
+    }
+
+    /// Tells a status.
+    pub fn report(&self, report: Report) {
+        let _closed_at_shutdown = self.sender.send(Item::Report(Box::new(report)));
+    }
+}
+
+struct Worker {
+    hub: HubClient,
+    sessions: watch::Receiver<Option<Session>>,
+    events: mpsc::Sender<LinkEvent>,
+}
+
+impl Worker {
+    async fn run(mut self, mut items: mpsc::UnboundedReceiver<Item>) {
+        let mut taken = Vec::new();
+        while items.recv_many(&mut taken, BATCH).await > 0 {
+            let (mut launches, mut reports) = (Vec::new(), Vec::new());
+            for item in taken.drain(..) {
+                match item {
+                    Item::Launch(launch) => launches.push(launch),
+                    Item::Report(report) => reports.push(*report),
+                }
+            }
+            // A launch comes before the first status of its attempt.
+            self.send_launches(launches).await;
+            self.send_reports(reports).await;
+        }
+    }
+
+    async fn session(&mut self) -> Option<Session> {
+        let now = self.sessions.wait_for(Option::is_some).await.ok()?;
+        now.clone()
+    }
+
+    async fn send_launches(&mut self, mut launches: Vec<Launch>) {
+        let mut backoff = Backoff::default();
+        while !launches.is_empty() {
+            let Some(session) = self.session().await else {
+                return;
+            };
+            let hub = &self.hub;
+            let answers: Vec<_> = futures::stream::iter(launches.drain(..).map(|launch| {
+                let request = ack(&session, &launch);
+                async move { (launch, hub.ack_launch(request).await) }
+            }))
+            .buffer_unordered(CONCURRENT_ACKS)
+            .collect()
+            .await;
+            for (launch, answer) in answers {
+                match answer {
+                    Ok(answer) => self.directives(answer.directives).await,
+                    Err(error) if is_hopeless(&error) => {
+                        tracing::warn!(key = %launch.key, %error, "a launch was not acknowledged");
+                    }
+                    Err(error) => {
+                        self.failed(&error).await;
+                        launches.push(launch);
+                    }
+                }
+            }
+            if !launches.is_empty() {
+                backoff.wait().await;
+            }
+        }
+    }
+
+    async fn send_reports(&mut self, mut reports: Vec<Report>) {
+        let mut backoff = Backoff::default();
+        while !reports.is_empty() {
+            let Some(session) = self.session().await else {
+                return;
+            };
+            let request = ReportRequest {
+                session: Some(session),
+                reports: reports.iter().map(message).collect(),
+            };
+            match self.hub.report(request).await {
+                Ok(answer) => {
+                    let mut fenced = Vec::new();
+                    for report in reports {
+                        let result = answer.results.iter().find(|result| {
+                            result.run == report.key.run
+                                && result.attempt == report.key.attempt
+                                && result.seq == report.report.seq
+                        });
+                        match result.map(polyaxon_proto::agent::v1::ReportResult::outcome) {
+                            Some(ReportOutcome::Fenced) | None => fenced.push(report),
+                            Some(outcome) => self.answered(&report, outcome).await,
+                        }
+                    }
+                    self.directives(answer.directives).await;
+                    reports = fenced;
+                    if !reports.is_empty() {
+                        let _shutdown = self.events.send(LinkEvent::Fenced).await;
+                        backoff.wait().await;
+                    }
+                }
+                Err(error) if is_hopeless(&error) => {
+                    tracing::warn!(%error, "reports were not accepted");
+                    return;
+                }
+                Err(error) => {
+                    self.failed(&error).await;
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn answered(&self, report: &Report, outcome: ReportOutcome) {
+        let event = match outcome {
+            ReportOutcome::NotFound => LinkEvent::Unknown(report.key.clone()),
+            _ if report.is_final => LinkEvent::OutcomeAcknowledged(report.key.clone()),
+            _ => return,
+        };
+        let _shutdown = self.events.send(event).await;
+    }
+
+    async fn failed(&self, error: &HubError) {
+        tracing::debug!(%error, "a message to the hub waits");
+        if matches!(error, HubError::Fenced(_)) {
+            let _shutdown = self.events.send(LinkEvent::Fenced).await;
+        }
+    }
+
+    async fn directives(&self, directives: Vec<Directive>) {
+        if !directives.is_empty() {
+            let _shutdown = self.events.send(LinkEvent::Directives(directives)).await;
+        }
+    }
+}
+
+fn is_hopeless(error: &HubError) -> bool {
+    matches!(error, HubError::Refused(_))
+}
+
+fn message(report: &Report) -> StatusReport {
+    StatusReport {
+        fence: report.fence.load(Ordering::Relaxed),
+        ..report.report.clone()
+    }
+}
+
+fn ack(session: &Session, launch: &Launch) -> AckLaunchRequest {
+    let mut request = AckLaunchRequest {
+        session: Some(session.clone()),
+        run: launch.key.run.clone(),
+        attempt: launch.key.attempt,
+        fence: launch.fence.load(Ordering::Relaxed),
+        object_name: launch.key.object_name(),
+        ..AckLaunchRequest::default()
+    };
+    match &launch.outcome {
+        LaunchOutcome::Created { uid } => {
+            request.set_outcome(AckOutcome::Created);
+            request.object_uid.clone_from(uid);
+        }
+        LaunchOutcome::Adopted { uid } => {
+            request.set_outcome(AckOutcome::Adopted);
+            request.object_uid.clone_from(uid);
+        }
+        LaunchOutcome::Conflict { found } => {
+            request.set_outcome(AckOutcome::Conflict);
+            request.error.clone_from(found);
+        }
+        LaunchOutcome::Rejected { message, .. } => {
+            request.set_outcome(AckOutcome::Rejected);
+            request.error.clone_from(message);
+        }
+    }
+    request
+}

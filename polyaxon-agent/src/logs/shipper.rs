@@ -1,0 +1,204 @@
+//! All containers' windows and the stream that empties them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+use polyaxon_proto::agent::v1::{PushLogsRequest, PushLogsResponse, Session};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::window::{ContainerKey, Window};
+use crate::attempt::AttemptKey;
+use crate::executor::LogPiece;
+use crate::hub::{Backoff, HubClient, HubError};
+
+struct Slot {
+    window: Window,
+    fence: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Shared {
+    slots: Mutex<IndexMap<ContainerKey, Slot>>,
+    /// Something can be sent.
+    work: Notify,
+    /// Something was acknowledged.
+    progress: watch::Sender<()>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, IndexMap<ContainerKey, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ships the output of every container over one stream.
+#[derive(Clone, Default)]
+pub struct Shipper {
+    shared: Arc<Shared>,
+}
+
+impl Shipper {
+    /// A feed for one container's output, from its first byte.
+    pub fn feed(&self, key: ContainerKey, fence: Arc<AtomicU64>) -> Feed {
+        self.shared
+            .lock()
+            .entry(key.clone())
+            .or_insert_with(|| Slot {
+                window: Window::default(),
+                fence,
+            });
+        Feed {
+            shared: Arc::clone(&self.shared),
+            key,
+        }
+    }
+
+    /// Forgets what is left of an attempt.
+    pub fn forget(&self, attempt: &AttemptKey) {
+        self.shared.lock().retain(|key, _| key.attempt != *attempt);
+        self.shared.progress.send_replace(());
+    }
+
+    /// Sends until the future is dropped. A stream that breaks is opened again; with another
+    /// session or after a break, everything that is not acknowledged is sent again.
+    pub async fn run(&self, hub: HubClient, mut sessions: watch::Receiver<Option<Session>>) {
+        let mut backoff = Backoff::default();
+        loop {
+            let Ok(session) = sessions
+                .wait_for(Option::is_some)
+                .await
+                .map(|now| now.clone())
+            else {
+                return;
+            };
+            let Some(session) = session else { continue };
+            tokio::select! {
+                result = self.stream(&hub, session) => match result {
+                    Ok(()) => backoff.reset(),
+                    Err(error) => tracing::debug!(%error, "the log stream broke"),
+                },
+                _ = sessions.changed() => {}
+            }
+            backoff.wait().await;
+        }
+    }
+
+    async fn stream(&self, hub: &HubClient, session: Session) -> Result<(), HubError> {
+        for slot in self.shared.lock().values_mut() {
+            slot.window.reconnected();
+        }
+        self.shared.work.notify_one();
+        let (sender, receiver) = mpsc::channel(16);
+        let mut answers = hub.push_logs(ReceiverStream::new(receiver)).await?;
+        loop {
+            tokio::select! {
+                answer = answers.message() => match answer? {
+                    Some(answer) => self.acknowledged(&answer),
+                    None => return Ok(()),
+                },
+                () = self.shared.work.notified() => {
+                    while let Some(request) = self.next(&session) {
+                        // The answers must be read while the hub is slow to take more.
+                        tokio::pin! { let sending = sender.send(request); }
+                        loop {
+                            tokio::select! {
+                                sent = &mut sending => {
+                                    if sent.is_err() {
+                                        return Ok(());
+                                    }
+                                    break;
+                                }
+                                answer = answers.message() => match answer? {
+                                    Some(answer) => self.acknowledged(&answer),
+                                    None => return Ok(()),
+                                },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn next(&self, session: &Session) -> Option<PushLogsRequest> {
+        let mut slots = self.shared.lock();
+        slots.iter_mut().find_map(|(key, slot)| {
+            let chunk = slot.window.next_chunk()?;
+            Some(PushLogsRequest {
+                session: Some(session.clone()),
+                run: key.attempt.run.clone(),
+                attempt: key.attempt.attempt,
+                fence: slot.fence.load(Ordering::Relaxed),
+                container: key.container.clone(),
+                offset: chunk.offset,
+                records: chunk.records,
+                eof: chunk.eof,
+            })
+        })
+    }
+
+    fn acknowledged(&self, answer: &PushLogsResponse) {
+        let key = ContainerKey {
+            attempt: AttemptKey::new(answer.run.clone(), answer.attempt),
+            container: answer.container.clone(),
+        };
+        if let Some(slot) = self.shared.lock().get_mut(&key) {
+            slot.window.acknowledge(answer.acked_offset);
+        }
+        self.shared.progress.send_replace(());
+    }
+}
+
+/// One container's way into the shipper.
+pub struct Feed {
+    shared: Arc<Shared>,
+    key: ContainerKey,
+}
+
+impl Feed {
+    /// The reader starts over at the first byte.
+    pub fn rewind(&self) {
+        self.with(Window::rewind);
+    }
+
+    /// Takes in the next piece; waits while too much is not acknowledged.
+    pub async fn push(&self, piece: &LogPiece) {
+        self.until(|window| !window.is_full()).await;
+        self.with(|window| window.push(piece));
+        self.shared.work.notify_one();
+    }
+
+    /// Everything was taken in.
+    pub fn finish(&self) {
+        self.with(Window::finish);
+        self.shared.work.notify_one();
+    }
+
+    /// Returns when everything, the end included, is durable in the hub.
+    pub async fn drained(&self) {
+        self.until(Window::is_drained).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&Window) -> bool) {
+        let mut progress = self.shared.progress.subscribe();
+        loop {
+            progress.mark_unchanged();
+            let holds = self
+                .shared
+                .lock()
+                .get(&self.key)
+                .is_none_or(|slot| condition(&slot.window));
+            if holds || progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Window)) {
+        if let Some(slot) = self.shared.lock().get_mut(&self.key) {
+            change(&mut slot.window);
+        }
+    }
+}
