@@ -3,4 +3,5 @@ mod dockerfile;
 mod error;
 mod flags;
 mod log;
+mod registry;
 fn main() {}
