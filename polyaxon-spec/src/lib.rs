@@ -5,9 +5,13 @@
 
 pub mod agent_config;
 pub mod catalog;
+pub mod component;
+pub mod compose;
 pub mod diagnostic;
 pub mod dockerfile;
+pub mod merge;
 pub mod model;
+pub mod operation;
 pub mod plan;
 pub mod refs;
 pub mod source;

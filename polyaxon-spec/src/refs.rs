@@ -118,6 +118,51 @@ impl fmt::Display for HubRef {
     }
 }
 
+/// A parsed `queue`: `queue` or `agent/queue`, where a dot may stand for the slash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueueRef {
+    /// The agent; the project's where it is none.
+    pub agent: Option<String>,
+    /// The queue of the agent.
+    pub queue: String,
+}
+
+/// Why text is no queue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the name of a queue")]
+pub struct BadQueueRef(String);
+
+impl QueueRef {
+    /// Parses the name of a queue.
+    ///
+    /// # Errors
+    ///
+    /// When there are more than two parts, an empty one, or one with other characters than letters, digits, `-` and
+    /// `_`.
+    pub fn parse(text: &str) -> Result<Self, BadQueueRef> {
+        let is_part = |part: &&str| {
+            !part.is_empty()
+                && part.chars().count() <= MAX_PART
+                && part
+                    .chars()
+                    .all(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_'))
+        };
+        let parts: Vec<&str> = text.split(['/', '.']).collect();
+        match parts.as_slice() {
+            parts if !parts.iter().all(is_part) => Err(BadQueueRef(text.to_owned())),
+            [queue] => Ok(Self {
+                agent: None,
+                queue: (*queue).into(),
+            }),
+            [agent, queue] => Ok(Self {
+                agent: Some((*agent).into()),
+                queue: (*queue).into(),
+            }),
+            _ => Err(BadQueueRef(text.to_owned())),
+        }
+    }
+}
+
 /// Where a referenced component is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReferenceKind {
@@ -153,6 +198,34 @@ pub struct Reference {
     pub base: Option<String>,
     /// Where it was written.
     pub place: Option<Place>,
+}
+
+impl Reference {
+    /// The path of a reference to a file, seen from where the base is seen from: relative to the folder of the
+    /// file that holds the reference, without `.` and `..` where the text alone tells.
+    pub fn resolved_path(&self) -> String {
+        let folder = match (&self.base, self.value.starts_with('/')) {
+            (Some(base), false) => base.rsplit_once('/').map_or("", |(folder, _)| folder),
+            _ => "",
+        };
+        let is_absolute = self.value.starts_with('/')
+            || self
+                .base
+                .as_deref()
+                .is_some_and(|base| base.starts_with('/'));
+        let mut parts: Vec<&str> = Vec::new();
+        for part in folder.split('/').chain(self.value.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." if parts.last().is_some_and(|last| *last != "..") => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        let root = if is_absolute { "/" } else { "" };
+        format!("{root}{}", parts.join("/"))
+    }
 }
 
 impl fmt::Display for Reference {
@@ -191,6 +264,39 @@ mod tests {
             "k@sha256:abcd",
         ] {
             assert!(HubRef::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn queues_are_parsed() {
+        let parse = |text| QueueRef::parse(text).map(|queue| (queue.agent, queue.queue));
+        assert_eq!(parse("builds"), Ok((None, "builds".into())));
+        for text in ["gpu/builds", "gpu.builds"] {
+            assert_eq!(parse(text), Ok((Some("gpu".into()), "builds".into())));
+        }
+        for text in ["", "a/b/c", "/a", "a/", "a b"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_start_at_the_file_that_names_them() {
+        for (base, value, expected) in [
+            (Some("ops/build.yaml"), "../kaniko.yaml", "kaniko.yaml"),
+            (Some("ops/build.yaml"), "./kaniko.yaml", "ops/kaniko.yaml"),
+            (Some("build.yaml"), "../kaniko.yaml", "../kaniko.yaml"),
+            (Some("/ops/build.yaml"), "kaniko.yaml", "/ops/kaniko.yaml"),
+            (Some("ops/build.yaml"), "/kaniko.yaml", "/kaniko.yaml"),
+            (None, "kaniko.yaml", "kaniko.yaml"),
+        ] {
+            let reference = Reference {
+                kind: ReferenceKind::Path,
+                value: value.into(),
+                section: String::new(),
+                base: base.map(str::to_owned),
+                place: None,
+            };
+            assert_eq!(reference.resolved_path(), expected, "{base:?} {value}");
         }
     }
 

@@ -207,6 +207,7 @@ impl Checker {
             Kind::Run => run::check_run(self, node, path),
             Kind::RunPatch => run::check_patch(self, node, path),
             Kind::Component => root::check_component(self, node, path),
+            Kind::Params(short) => self.params(node, *short, path),
             Kind::Custom(custom) => (custom.0)(self, node, path),
         }
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::checker::{Checker, Path, written};
-use super::table::{Field, Kind, Model, custom, field};
-use crate::diagnostic::Code;
+use super::table::{Field, Kind, Model, field};
+use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::yaml::{Mapping, Node, Value, camel};
 
 /// A declared input or output.
@@ -94,16 +94,16 @@ pub(crate) static IO: Model = Model::new(
         field("description", Kind::Text),
         field("type", Kind::Text),
         field("value", Kind::Any),
-        field("isOptional", Kind::Bool),
-        field("isList", Kind::Bool),
-        field("isFlag", Kind::Bool),
+        field("isOptional", Kind::Bool).literal(),
+        field("isList", Kind::Bool).literal(),
+        field("isFlag", Kind::Bool).literal(),
         field("argFormat", Kind::Text),
         field("connection", Kind::Text),
-        field("toInit", Kind::Bool),
+        field("toInit", Kind::Bool).literal(),
         field("toEnv", Kind::Text),
         field("validation", Kind::Model(&VALIDATION)),
-        field("delayValidation", Kind::Bool),
-        field("options", Kind::List(&Kind::Any)),
+        field("delayValidation", Kind::Bool).literal(),
+        field("options", Kind::List(&Kind::Any)).literal(),
     ],
 )
 .with_rules(io_rules);
@@ -140,27 +140,21 @@ static PARAM: Model = Model::new(
         field("value", Kind::Any),
         field("ref", Kind::Text),
         field("connection", Kind::Text),
-        field("toInit", Kind::Bool),
+        field("toInit", Kind::Bool).literal(),
         field("toEnv", Kind::Text),
-        field("contextOnly", Kind::Bool),
+        field("contextOnly", Kind::Bool).literal(),
     ],
 )
 .with_rules(param_rules);
 
 /// `params` of an operation, with the short form.
 pub(crate) const fn params_field() -> Field {
-    custom("params", |checker, node, path| {
-        checker.params(node, true, path)
-    })
-    .literal()
+    field("params", Kind::Params(true)).literal()
 }
 
 /// `params` of the sections that take the long form only.
 pub(crate) const fn long_params_field() -> Field {
-    custom("params", |checker, node, path| {
-        checker.params(node, false, path)
-    })
-    .literal()
+    field("params", Kind::Params(false)).literal()
 }
 
 fn io_rules(
@@ -276,5 +270,17 @@ fn param_rules(
                 "a param with `ref` needs a `value` that is text",
             )
             .help = Some("name what to take, for example `value: outputs.image`".into());
+    }
+}
+
+/// The inputs or outputs of checked fields.
+pub(crate) fn read_ios(fields: &Map<String, Json>, name: &str) -> Result<Vec<Io>, Report> {
+    match fields.get(name) {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(ios) => serde_json::from_value(ios.clone()).map_err(|error| {
+            Diagnostic::error(Code::BadIo, format!("`{name}` cannot be read: {error}"))
+                .in_field(name)
+                .into()
+        }),
     }
 }

@@ -3,6 +3,7 @@
 //! A section is a table in the file of its topic; the structs beside the tables are what later stages read.
 
 mod checker;
+mod document;
 mod init;
 mod io;
 mod kubernetes;
@@ -15,6 +16,7 @@ pub(crate) mod suggest;
 mod table;
 
 pub use init::{Git, Init, bad_image};
+pub(crate) use io::read_ios;
 pub use io::{Io, Param};
 pub use run::Environment;
 pub use sections::{Plugins, Termination};
@@ -22,5 +24,6 @@ pub use suggest::nearest;
 pub use table::{CustomKind, Field, Kind, Model, Object};
 
 pub(crate) use checker::{Checker, Path};
-pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS, check_component, check_file, find_run_kind};
-pub(crate) use run::{replicas_of, runtime, runtime_of};
+pub(crate) use document::{Document, refuse_errors};
+pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS};
+pub(crate) use run::{check_run, replicas_of, runtime_of};

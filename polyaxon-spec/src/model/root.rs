@@ -119,6 +119,17 @@ pub(crate) fn check_file(checker: &mut Checker, node: &Node) -> Json {
 
 /// A component inside of an operation; its `kind` may be left out.
 pub(crate) fn check_component(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let kind = node.value.as_mapping().and_then(|map| map.get("kind"));
+    if let Some(kind) = kind.filter(|entry| entry.value.value.as_text() == Some("operation")) {
+        checker
+            .error(
+                Code::UnknownKind,
+                &kind.value,
+                &path.field("kind"),
+                "a component is needed here, and this is an operation",
+            )
+            .help = Some("write `kind: component`, or name its component instead".into());
+    }
     checker.model(node, &ROOT, path)
 }
 

@@ -67,6 +67,8 @@ pub enum Kind {
     RunPatch,
     /// A component inside of an operation.
     Component,
+    /// Params by name, in long form; `true` where the short form is allowed as well.
+    Params(bool),
     /// Values that need their own code. They merge as plain mappings, lists or scalars.
     Custom(CustomKind),
 }

@@ -90,34 +90,46 @@ impl Node {
         self.value.to_json()
     }
 
-    /// The node at a field path such as `runPatch.init[0].git`, or the deepest one on the way to it.
+    /// The node at a field path such as `runPatch.init[0].git`.
     ///
     /// A key of a mapping is found by itself or by its spelling in snake case.
+    pub fn find(&self, field_path: &str) -> Option<&Self> {
+        steps(field_path).try_fold(self, Self::child)
+    }
+
+    /// The node at a field path, or the deepest one on the way to it.
     pub fn nearest(&self, field_path: &str) -> &Self {
         let mut node = self;
-        for step in field_path.split(['.', '[']) {
-            let step = step.trim_end_matches(']');
-            let next = match &node.value {
-                Value::Mapping(map) => map
-                    .get(step)
-                    .or_else(|| {
-                        map.iter()
-                            .find(|(key, _)| super::value::camel(key) == step)
-                            .map(|(_, e)| e)
-                    })
-                    .map(|entry| &entry.value),
-                Value::Sequence(items) => {
-                    step.parse().ok().and_then(|index: usize| items.get(index))
-                }
-                Value::Scalar(_) => None,
-            };
-            match next {
-                Some(next) => node = next,
+        for step in steps(field_path) {
+            match node.child(step) {
+                Some(child) => node = child,
                 None => break,
             }
         }
         node
     }
+
+    fn child(&self, step: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Mapping(map) => map
+                .get(step)
+                .or_else(|| {
+                    map.iter()
+                        .find(|(key, _)| camel(key) == step)
+                        .map(|(_, entry)| entry)
+                })
+                .map(|entry| &entry.value),
+            Value::Sequence(items) => items.get(step.parse::<usize>().ok()?),
+            Value::Scalar(_) => None,
+        }
+    }
+}
+
+/// The steps of a field path: names and indexes.
+fn steps(field_path: &str) -> impl Iterator<Item = &str> {
+    field_path
+        .split(['.', '['])
+        .map(|step| step.trim_end_matches(']'))
 }
 
 impl Value {

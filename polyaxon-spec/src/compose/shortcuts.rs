@@ -1,0 +1,133 @@
+//! Fields at the root that stand for fields of the run.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::merge::{Strategy, merge, merge_plain};
+use crate::model::{SHORTCUTS, runtime_of};
+use crate::operation::join;
+
+/// Writes the shortcuts of a document into its run; a document without one gets a job, or a service for `ports`.
+pub(super) fn apply(
+    base: &mut Map<String, Json>,
+    fields: &Map<String, Json>,
+    strategy: Strategy,
+    section: &str,
+) -> Result<(), Report> {
+    for name in SHORTCUTS {
+        let Some(value) = fields.get(*name).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        if base.get("run").is_none_or(Json::is_null) {
+            match *name {
+                "ports" => base.insert("run".into(), json!({"kind": "service"})),
+                "container" | "cmd" | "env" | "resources" => {
+                    base.insert("run".into(), json!({"kind": "job"}))
+                }
+                _ => None,
+            };
+        }
+        let target = match *name {
+            "cmd" | "env" | "resources" => "container",
+            name => name,
+        };
+        let run = match base.get_mut("run") {
+            Some(Json::Object(run)) if runtime_of(run).field(target).is_some() => run,
+            run => return Err(no_place(name, run.as_deref(), section)),
+        };
+        write(run, name, value, strategy);
+    }
+    Ok(())
+}
+
+fn write(run: &mut Map<String, Json>, name: &str, value: &Json, strategy: Strategy) {
+    let model = runtime_of(run);
+    let patch = match name {
+        "cmd" => return write_command(run, value, strategy),
+        "env" => json!({"container": {"env": variables(value)}}),
+        "resources" => json!({"container": {"resources": resources(value)}}),
+        _ => json!({name: value}),
+    };
+    if let Json::Object(patch) = patch {
+        merge(model, run, &patch, strategy);
+    }
+}
+
+/// A command is one thing: it takes the place of `command` and `args`, or neither.
+fn write_command(run: &mut Map<String, Json>, value: &Json, strategy: Strategy) {
+    let lines = match value {
+        Json::Array(lines) => lines.iter().filter_map(Json::as_str).collect(),
+        line => vec![line.as_str().unwrap_or_default()],
+    };
+    let container = run.entry("container").or_insert_with(|| json!({}));
+    if !container.is_object() {
+        *container = json!({});
+    }
+    let is_set = ["command", "args"]
+        .iter()
+        .any(|name| container.get(name).is_some_and(|value| !value.is_null()));
+    if is_set && !strategy.patch_wins() {
+        return;
+    }
+    let patch = json!({
+        "command": ["/bin/sh", "-c"],
+        "args": [format!("set -e\n{}", lines.join("\n"))],
+    });
+    if let (Json::Object(container), Json::Object(patch)) = (container, patch) {
+        container.extend(patch);
+    }
+}
+
+fn variables(value: &Json) -> Json {
+    let variables = value.as_object().into_iter().flatten();
+    variables
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect()
+}
+
+/// `low..high` is request and limit. A single value is the request, and for devices, which cannot be shared, both.
+fn resources(value: &Json) -> Json {
+    let mut requests = json!({});
+    let mut limits = json!({});
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let key = if name == "gpu" {
+            "nvidia.com/gpu"
+        } else {
+            name
+        };
+        let (request, limit) = match value.as_str().and_then(|text| text.split_once("..")) {
+            Some((low, high)) => (json!(low.trim()), Some(json!(high.trim()))),
+            None if matches!(name.as_str(), "cpu" | "memory") => (value.clone(), None),
+            None => (value.clone(), Some(value.clone())),
+        };
+        merge_plain(&mut requests, &json!({key: request}), Strategy::PostMerge);
+        if let Some(limit) = limit {
+            merge_plain(&mut limits, &json!({key: limit}), Strategy::PostMerge);
+        }
+    }
+    let mut resources = Map::new();
+    for (name, values) in [("requests", requests), ("limits", limits)] {
+        if values.as_object().is_some_and(|values| !values.is_empty()) {
+            resources.insert(name.into(), values);
+        }
+    }
+    Json::Object(resources)
+}
+
+fn no_place(name: &str, run: Option<&Json>, section: &str) -> Report {
+    let kind = run.and_then(|run| run.get("kind")).and_then(Json::as_str);
+    let (code, message) = match kind {
+        Some(kind) => (
+            Code::BadRunPatch,
+            format!("`{name}` does not belong to a run of kind `{kind}`"),
+        ),
+        None => (
+            Code::NoRun,
+            format!("`{name}` has no run that it could be for"),
+        ),
+    };
+    Diagnostic::error(code, message)
+        .in_field(join(section, name))
+        .with_help("write it into the `run` that it is meant for")
+        .into()
+}
