@@ -114,7 +114,12 @@ impl Context {
         let expression =
             whole_expression(source).and_then(|inner| ENVIRONMENT.compile_expression(inner).ok());
         let Some(expression) = expression else {
-            return self.text(source).map(Value::String);
+            let text = self.text(source)?;
+            // A template that writes a list or a mapping gives that value; plain text stays text.
+            let collection = is_template(source)
+                .then(|| literal::collection(&text))
+                .flatten();
+            return Ok(collection.unwrap_or(Value::String(text)));
         };
         let value = expression
             .eval(self.root.clone())

@@ -1,0 +1,132 @@
+//! What is wrong with params, before anything runs.
+
+use serde_json::Value;
+
+use super::{Declaration, Params, Section, coerce, declarations};
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::model;
+
+/// Checks params against the document of a compiled operation: required ones are there, values fit their
+/// types, and undeclared ones are allowed. Values that are templates or references are checked once they
+/// are known.
+pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
+    let declared = declarations(document);
+    let swept = matrix_names(document);
+    let mut errors = Vec::new();
+    for declaration in &declared {
+        let name = &declaration.io.name;
+        if let Some(error) = default_error(declaration) {
+            errors.push(error);
+        }
+        match params.get(name) {
+            Some(param) if param.reference.is_some() => {}
+            Some(param) => errors.extend(value_error(declaration, param.value.as_ref())),
+            None if swept.iter().any(|swept| swept == name) => {}
+            None if declaration.is_required() => errors.push(missing(declaration)),
+            None => {}
+        }
+    }
+    let strict = document.get("strictParams").and_then(Value::as_bool) == Some(true);
+    for (name, param) in params {
+        if declared
+            .iter()
+            .any(|d| d.io.name == *name && d.section != Section::Contexts)
+        {
+            continue;
+        }
+        let refused = match param.context_only {
+            Some(true) => false,
+            Some(false) => true,
+            None => strict,
+        };
+        if refused {
+            errors.push(undeclared(name, &declared, strict));
+        }
+    }
+    Report::from_diagnostics(errors).map_or(Ok(()), Err)
+}
+
+fn value_error(declaration: &Declaration, value: Option<&Value>) -> Option<Diagnostic> {
+    let io = &declaration.io;
+    match value {
+        None | Some(Value::Null) if io.type_name.is_some() && declaration.is_required() => {
+            Some(missing(declaration))
+        }
+        None | Some(Value::Null) => None,
+        Some(value) => coerce(io, value).err().map(|reason| {
+            Diagnostic::error(
+                Code::WrongParamType,
+                format!("the value of param `{}` does not fit: {reason}", io.name),
+            )
+            .in_field(format!("params.{}", io.name))
+        }),
+    }
+}
+
+/// A default of a component that does not fit its own type.
+fn default_error(declaration: &Declaration) -> Option<Diagnostic> {
+    let value = declaration.io.value.as_ref().filter(|v| !v.is_null())?;
+    let reason = coerce(&declaration.io, value).err()?;
+    Some(
+        Diagnostic::error(
+            Code::WrongParamType,
+            format!(
+                "the default value of `{}` does not fit: {reason}",
+                declaration.io.name
+            ),
+        )
+        .in_field(declaration.value_path()),
+    )
+}
+
+fn missing(declaration: &Declaration) -> Diagnostic {
+    let name = &declaration.io.name;
+    let kind = match declaration.section {
+        Section::Outputs => "output",
+        Section::Inputs | Section::Contexts => "input",
+    };
+    Diagnostic::error(
+        Code::MissingParam,
+        format!("{kind} `{name}` is required, and no value was given"),
+    )
+    .in_field(format!("params.{name}"))
+    .with_help(format!(
+        "add `{name}: ...` to `params`, or pass `-P {name}=...`"
+    ))
+}
+
+fn undeclared(name: &str, declared: &[Declaration], strict: bool) -> Diagnostic {
+    let reason = if strict {
+        "`strictParams` allows declared ones only"
+    } else {
+        "`contextOnly: false` wants a declaration"
+    };
+    let known = declared.iter().map(|d| d.io.name.as_str());
+    let help = match model::nearest(name, known) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "declare an input or output, or set `contextOnly: true` on it".to_owned(),
+    };
+    Diagnostic::error(
+        Code::UndeclaredParam,
+        format!("param `{name}` matches no input or output, and {reason}"),
+    )
+    .in_field(format!("params.{name}"))
+    .with_help(help)
+}
+
+/// Names that a matrix gives values to.
+fn matrix_names(document: &Value) -> Vec<String> {
+    let Some(matrix) = document.get("matrix") else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = matrix
+        .get("params")
+        .and_then(Value::as_object)
+        .map(|params| params.keys().cloned().collect())
+        .unwrap_or_default();
+    let rows = matrix.get("values").and_then(Value::as_array);
+    for row in rows.into_iter().flatten().filter_map(Value::as_object) {
+        names.extend(row.keys().cloned());
+    }
+    names
+}

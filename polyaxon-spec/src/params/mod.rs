@@ -1,0 +1,114 @@
+//! Params against the inputs and outputs that a component declares.
+
+mod apply;
+mod check;
+#[cfg(test)]
+mod tests;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+pub use apply::apply_to;
+pub use check::check_document;
+
+use crate::model::{Io, Param};
+use crate::template;
+use crate::types::{self, IoType};
+
+/// Params by name, in the order of the file.
+pub type Params = IndexMap<String, Param>;
+
+/// One declared input, output or context value with its place in the document.
+#[derive(Debug, Clone)]
+pub(crate) struct Declaration {
+    pub(crate) io: Io,
+    pub(crate) section: Section,
+    pub(crate) index: usize,
+}
+
+/// Where a value is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Inputs,
+    Outputs,
+    Contexts,
+}
+
+impl Section {
+    pub(crate) const ALL: [Self; 3] = [Self::Inputs, Self::Outputs, Self::Contexts];
+
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Inputs => "inputs",
+            Self::Outputs => "outputs",
+            Self::Contexts => "contexts",
+        }
+    }
+}
+
+impl Declaration {
+    /// `inputs[1].value`.
+    pub(crate) fn value_path(&self) -> String {
+        format!("{}[{}].value", self.section.key(), self.index)
+    }
+
+    /// Whether a missing value is no error now.
+    fn is_delayed(&self) -> bool {
+        let rule = self.io.validation.as_ref().and_then(|v| v.get("delay"));
+        self.io
+            .delay_validation
+            .or_else(|| rule.and_then(Value::as_bool))
+            .unwrap_or(self.section == Section::Outputs)
+    }
+
+    fn is_required(&self) -> bool {
+        !self.io.is_optional.unwrap_or(false) && self.io.value.is_none() && !self.is_delayed()
+    }
+}
+
+/// Everything that the document declares, in order.
+pub(crate) fn declarations(document: &Value) -> Vec<Declaration> {
+    let mut found = Vec::new();
+    for section in Section::ALL {
+        let items = document.get(section.key()).and_then(Value::as_array);
+        for (index, item) in items.into_iter().flatten().enumerate() {
+            // The document has been checked against the model already.
+            if let Ok(io) = serde_json::from_value(item.clone()) {
+                found.push(Declaration { io, section, index });
+            }
+        }
+    }
+    found
+}
+
+/// The type of an input or output.
+pub(crate) fn type_of(io: &Io) -> Result<IoType, types::TypeError> {
+    IoType::parse(io.type_name.as_deref(), io.is_list.unwrap_or(false))
+}
+
+/// Makes the value of an input or output from what was given. Templates wait; null is the caller's business.
+pub(crate) fn coerce(io: &Io, value: &Value) -> Result<Value, String> {
+    let io_type = type_of(io).map_err(|error| error.to_string())?;
+    if has_template(value) {
+        return Ok(value.clone());
+    }
+    let value = io_type.coerce(value).map_err(|error| error.to_string())?;
+    if let Some(options) = &io.options {
+        let rule = serde_json::json!({ "options": options });
+        types::validate(&rule, &value).map_err(|error| error.to_string())?;
+    }
+    if let Some(rules) = &io.validation {
+        types::validate(rules, &value).map_err(|error| error.to_string())?;
+    }
+    Ok(value)
+}
+
+/// Whether any text inside is a template.
+pub(crate) fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => template::is_template(text),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(fields) => fields.values().any(has_template),
+        _ => false,
+    }
+}

@@ -1,0 +1,201 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::agent_config::AgentConfig;
+use crate::source::Source;
+
+fn catalog() -> Catalog {
+    let text = "namespace: builds\nadditionalNamespaces: [other]\n\
+        artifactsStore: {name: store, kind: volume_claim, schema: {volumeClaim: c, mountPath: /store/}}\n\
+        connections:\n- {name: registry, kind: registry, schema: {url: r.example/team}}\n\
+        - {name: bare, kind: registry}\n";
+    AgentConfig::read(&Source::new("agent.yaml", text))
+        .expect("valid")
+        .catalog()
+}
+
+fn context() -> RunContext {
+    RunContext {
+        owner: "acme/vision-team".into(),
+        project: "vision".into(),
+        run_uuid: "8aac02e3a62a4f0aaa257c59da5eab80".into(),
+        run_name: "build".into(),
+        created_at: "2024-01-02T03:04:05.5Z".parse().ok(),
+        ..RunContext::default()
+    }
+}
+
+fn document() -> Value {
+    json!({
+        "kind": "compiled_operation",
+        "inputs": [
+            {"name": "context", "type": "str", "isOptional": true},
+            {"name": "cache", "type": "bool", "value": true, "isFlag": true, "isOptional": true},
+            {"name": "steps", "type": "int", "value": 3, "isOptional": true},
+        ],
+        "outputs": [{"name": "destination", "type": "image"}],
+        "run": {
+            "kind": "job",
+            "connections": ["{{ params.destination.connection }}"],
+            "container": {
+                "image": "executor",
+                "args": ["-c", "{{ context or globals.artifacts_path }}", "-d",
+                    "{% if connections[params.destination.connection].url %}{{ connections[params.destination.connection].url }}/{% endif %}{{ destination }}",
+                    "{{ cache }}", "{{ context }}", "None"],
+                "env": [{"name": "STEPS", "value": "{{ steps }}"}, {"name": "V", "value": "1.10"}],
+            },
+        },
+    })
+}
+
+fn resolve_with(document: Value, params: Value) -> Result<ResolvedOperation, Report> {
+    let params = serde_json::from_value(params).expect("params");
+    resolve_document(document, &params, &context(), &catalog())
+}
+
+#[test]
+fn a_build_is_resolved_with_the_url_of_its_connection() {
+    let params =
+        json!({"destination": {"value": "app:{{ globals.uuid }}", "connection": "registry"}});
+    let resolved = resolve_with(document(), params).expect("resolved");
+    let image = "r.example/team/app:8aac02e3a62a4f0aaa257c59da5eab80";
+    assert_eq!(
+        resolved.document["run"]["container"]["args"],
+        json!([
+            "-c",
+            "/plx-context/artifacts",
+            "-d",
+            image,
+            "--cache",
+            "None"
+        ])
+    );
+    assert_eq!(resolved.document["run"]["connections"], json!(["registry"]));
+    assert_eq!(
+        resolved.document["run"]["container"]["env"],
+        json!([{"name": "STEPS", "value": "3"}, {"name": "V", "value": "1.10"}])
+    );
+    assert_eq!(
+        resolved.destination(),
+        Some(Destination {
+            image: image.into(),
+            connection: Some("registry".into())
+        })
+    );
+}
+
+#[test]
+fn a_registry_without_url_and_a_false_flag_leave_nothing_behind() {
+    let params = json!({
+        "destination": {"value": "r/app:1", "connection": "bare"},
+        "cache": {"value": "no"},
+        "context": {"value": "/data"},
+    });
+    let resolved = resolve_with(document(), params).expect("resolved");
+    assert_eq!(
+        resolved.document["run"]["container"]["args"],
+        json!(["-c", "/data", "-d", "r/app:1", "/data", "None"])
+    );
+}
+
+#[test]
+fn what_cannot_be_resolved_is_said_with_its_place() {
+    let with_run = |path: &str, value: Value| {
+        let mut document = document();
+        document["run"][path] = value;
+        document
+    };
+    let known = json!({"destination": {"value": "a", "connection": "registry"}});
+    let mut elsewhere = document();
+    elsewhere["namespace"] = json!("third");
+    for (document, params, expected) in [
+        (
+            document(),
+            json!({}),
+            "param `destination` has no `connection`",
+        ),
+        (
+            document(),
+            json!({"destination": {"value": "a", "connection": "registri"}}),
+            "connection `registri` is not in the catalog of the agent (in `run.connections`); did you mean `registry`?",
+        ),
+        (
+            document(),
+            json!({"destination": {"value": "a", "ref": "ops.other"}}),
+            "takes its value from another run",
+        ),
+        (
+            with_run("kind", json!("tfjob")),
+            known.clone(),
+            "kind `tfjob`",
+        ),
+        (
+            with_run("container", json!({"args": ["{{ missing.name }}"]})),
+            known.clone(),
+            "run.container.args[0]",
+        ),
+        (
+            with_run("container", json!({"args": ["{{ steps + }}"]})),
+            known.clone(),
+            "does not parse",
+        ),
+        (elsewhere, known.clone(), "namespace `third` is not managed"),
+    ] {
+        let report = resolve_with(document, params).expect_err(expected);
+        assert!(report.to_string().contains(expected), "{report}");
+    }
+}
+
+#[test]
+fn initializers_get_the_default_store_and_params_come_first() {
+    let mut document = document();
+    document["inputs"] = json!([
+        {"name": "repo", "type": "git", "toInit": true, "value": {"url": "https://h/r.git"}},
+        {"name": "version", "type": "float", "value": 1.5, "isOptional": true},
+    ]);
+    document["run"]["container"]["args"] = json!([]);
+    document["run"]["init"] = json!([
+        {"artifacts": {"files": ["a"]}},
+        {"git": {"url": "https://h/x", "revision": "{{ version }}"}},
+    ]);
+    let params = json!({"destination": {"value": "a", "connection": "registry"}});
+    let resolved = resolve_with(document, params).expect("resolved");
+    assert_eq!(
+        resolved.document["run"]["init"],
+        json!([
+            {"git": {"url": "https://h/r.git"}},
+            {"artifacts": {"files": ["a"]}, "connection": "store"},
+            {"git": {"url": "https://h/x", "revision": "1.5"}},
+        ])
+    );
+}
+
+#[test]
+fn globals_have_their_values_and_unknown_names_none() {
+    let mut document = document();
+    document["run"]["container"]["args"] = json!([
+        "{{ globals.owner_name }}",
+        "{{ globals.run_info }}",
+        "{{ globals.namespace }}",
+        "{{ globals.created_at }}",
+        "{{ globals.run_outputs_path }}",
+        "{{ globals.unknown }}",
+        "{{ params.as_args }}",
+        "{{ connections }}",
+    ]);
+    document["plugins"] = json!({"collectArtifacts": false});
+    let params = json!({"destination": {"value": "a", "connection": "registry"}});
+    let resolved = resolve_with(document, params).expect("resolved");
+    assert_eq!(
+        resolved.document["run"]["container"]["args"],
+        json!([
+            "acme/vision-team",
+            "acme.vision.runs.8aac02e3a62a4f0aaa257c59da5eab80",
+            "builds",
+            "2024-01-02 03:04:05.500000+00:00",
+            "/store/8aac02e3a62a4f0aaa257c59da5eab80/outputs",
+            "['--cache', '--steps=3', '--destination=a']",
+            "{'registry': {'url': 'r.example/team'}}",
+        ])
+    );
+}
