@@ -6,7 +6,6 @@ use crate::clock::new_id;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::domain::access::{Scope, TokenRecord, hash, secret};
 use crate::domain::names::{DEFAULT_OWNER, DEFAULT_PROJECT};
-use crate::domain::page::Page;
 use crate::domain::time::Millis;
 use crate::storage::access::ProjectRecord;
 use crate::storage::{Storage, StorageError};
@@ -22,36 +21,15 @@ pub enum BootstrapError {
     Storage(#[from] StorageError),
 }
 
-/// Makes the admin's token and the default project where they are missing.
+/// Makes an admin's token if none can log in any more, and the default project if it is missing.
 ///
 /// The token's file is written before its row: a crash between the two leaves a file that the next start replaces.
 ///
 /// # Errors
 /// When folder or database cannot be written.
 pub async fn run(data: &DataDir, storage: &dyn Storage, now: Millis) -> Result<(), BootstrapError> {
-    if storage
-        .tokens(&Page {
-            size: 1,
-            after: None,
-        })
-        .await?
-        .is_empty()
-    {
-        let secret = secret(rand::random());
-        data.write_admin_token(&secret)?;
-        storage
-            .insert_token(TokenRecord {
-                id: new_id(),
-                name: "admin".into(),
-                scope: Scope::Admin,
-                hash: hash(&secret),
-                created_at: now,
-                expires_at: None,
-                last_used_at: None,
-                revoked_at: None,
-            })
-            .await?;
-        tracing::info!(file = %data.admin_token().display(), "wrote the admin's token");
+    if !storage.has_admin(now).await? {
+        make_admin(data, storage, now).await?;
     }
     if storage
         .project(DEFAULT_OWNER, DEFAULT_PROJECT)
@@ -68,5 +46,34 @@ pub async fn run(data: &DataDir, storage: &dyn Storage, now: Millis) -> Result<(
             })
             .await?;
     }
+    Ok(())
+}
+
+async fn make_admin(
+    data: &DataDir,
+    storage: &dyn Storage,
+    now: Millis,
+) -> Result<(), BootstrapError> {
+    let secret = secret(rand::random());
+    data.write_admin_token(&secret)?;
+    let id = new_id();
+    let record = |name: String| TokenRecord {
+        id: id.clone(),
+        name,
+        scope: Scope::Admin,
+        hash: hash(&secret),
+        created_at: now,
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    match storage.insert_token(record("admin".into())).await {
+        // An expired token, or one of another scope, has the name.
+        Err(StorageError::Exists { .. }) => {
+            storage.insert_token(record(format!("admin-{id}"))).await?;
+        }
+        other => other?,
+    }
+    tracing::info!(file = %data.admin_token().display(), "wrote the admin's token");
     Ok(())
 }

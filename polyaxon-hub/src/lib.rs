@@ -4,6 +4,7 @@
 
 pub mod bootstrap;
 pub mod clock;
+pub mod components;
 pub mod data_dir;
 pub mod domain;
 pub mod grpc;

@@ -11,15 +11,21 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
+use crate::components::{Components, Official};
 use crate::data_dir::DataDir;
 use crate::grpc::auth::TokenCache;
+use crate::http::metrics::Metrics;
 use crate::hub::Hub;
 use crate::settings::Settings;
+use crate::storage::Storage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::{bootstrap, grpc, http};
 
 /// How long calls may go on after the signal to end.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+/// How often the last uses of tokens are written down.
+const TOKEN_USES_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A hub that serves.
 pub struct Server {
@@ -27,6 +33,7 @@ pub struct Server {
     hub: Arc<Hub>,
     storage: SqliteStorage,
     serving: JoinHandle<std::io::Result<()>>,
+    housekeeping: JoinHandle<()>,
     _data: DataDir,
 }
 
@@ -49,11 +56,15 @@ impl Server {
         let key = data.key(rand::random())?;
         let storage = SqliteStorage::open(&data.database()).await?;
         bootstrap::run(&data, &storage, clock.now()).await?;
+        let shared: Arc<dyn Storage> = Arc::new(storage.clone());
+        let official = Official::embedded().context("the components of this hub are not valid")?;
         let hub = Arc::new(Hub {
-            storage: Arc::new(storage.clone()),
+            components: Components::new(shared.clone(), official),
+            storage: shared,
             clock,
             key,
             tokens: TokenCache::default(),
+            metrics: Metrics::default(),
             draining: CancellationToken::new(),
         });
         let listener = TcpListener::bind(settings.listen)
@@ -65,6 +76,7 @@ impl Server {
             .merge(http::router(hub.clone()))
             .fallback(http::fallback);
         let draining = hub.draining.clone();
+        let housekeeping = tokio::spawn(note_token_uses(hub.clone()));
         let listener = listener.tap_io(|connection| {
             // Small answers must not wait for more bytes.
             if let Err(error) = connection.set_nodelay(true) {
@@ -75,7 +87,7 @@ impl Server {
             axum::serve(listener, router)
                 .with_graceful_shutdown(async move {
                     draining.cancelled().await;
-                    drop(health);
+                    grpc::stop_serving(&health).await;
                 })
                 .await
         });
@@ -85,6 +97,7 @@ impl Server {
             hub,
             storage,
             serving,
+            housekeeping,
             _data: data,
         })
     }
@@ -107,10 +120,30 @@ impl Server {
             tracing::warn!("some calls did not end in time");
             serving.abort();
         }
+        let _ = self.housekeeping.await;
         self.storage.close().await;
         match served {
             Ok(ended) => Ok(ended??),
             Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Writes down when tokens were last used, now and then and at the end.
+async fn note_token_uses(hub: Arc<Hub>) {
+    loop {
+        let ending = tokio::select! {
+            () = tokio::time::sleep(TOKEN_USES_INTERVAL) => false,
+            () = hub.draining.cancelled() => true,
+        };
+        let uses = hub.tokens.take_uses();
+        if !uses.is_empty()
+            && let Err(error) = hub.storage.touch_tokens(uses).await
+        {
+            tracing::warn!(%error, "cannot note when tokens were last used");
+        }
+        if ending {
+            return;
         }
     }
 }

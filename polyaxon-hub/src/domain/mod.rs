@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod client_version;
+pub mod components;
 pub mod names;
 pub mod page;
 pub mod run_token;

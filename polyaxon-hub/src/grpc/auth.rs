@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -97,10 +97,23 @@ pub(super) async fn authenticate(
     match identify(&hub, request.headers()).await {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
-            next.run(request).await
+            let method = request.uri().path().to_owned();
+            let started = Instant::now();
+            let response = next.run(request).await;
+            hub.metrics
+                .called(&method, code_of(&response), started.elapsed());
+            response
         }
-        Err(status) => status.into_http(),
+        Err(status) => {
+            hub.metrics.refused(status.code());
+            status.into_http()
+        }
     }
+}
+
+/// The status of an answer; those that send a body have succeeded, or fail later in a stream.
+fn code_of(response: &Response) -> Code {
+    Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
 
 async fn identify(hub: &Hub, headers: &HeaderMap) -> Result<Principal, Status> {

@@ -1,8 +1,10 @@
 //! The one place where failures become gRPC statuses.
 
+use polyaxon_spec::diagnostic::{Diagnostic, Report, Severity};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
+use crate::components::{LookupError, RegisterError};
 use crate::domain::access::{Refused, Scope};
 use crate::domain::client_version::VersionSkew;
 use crate::domain::page::BadPageToken;
@@ -13,11 +15,89 @@ pub const REASON: &str = "polyaxon-reason";
 /// Metadata key of the diagnostics of a document, as JSON.
 pub const DIAGNOSTICS: &str = "polyaxon-diagnostics-bin";
 
+/// Most bytes of diagnostics in one answer: clients accept 16 KiB of headers, and base64 adds a third.
+const MAX_DIAGNOSTICS: usize = 7 * 1024;
+/// Most characters of a message, which travels in a header too.
+const MAX_MESSAGE: usize = 1024;
+
 /// A status with its reason.
 pub(super) fn status(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert(REASON, MetadataValue::from_static(reason));
-    Status::with_metadata(code, message, metadata)
+    Status::with_metadata(code, cut(message.into()), metadata)
+}
+
+/// A document that is not valid: the first finding as the message, all that fit in the metadata.
+pub(super) fn document(report: &Report) -> Status {
+    let errors = report.error_count();
+    let mut message = report
+        .diagnostics()
+        .iter()
+        .find(|finding| finding.severity == Severity::Error)
+        .map_or_else(|| report.to_string(), ToString::to_string);
+    if errors > 1 {
+        message = format!("{message} (and {} more)", errors - 1);
+    }
+    let mut status = status(Code::InvalidArgument, "INVALID", message);
+    attach(&mut status, report);
+    status
+}
+
+fn attach(status: &mut Status, report: &Report) {
+    let mut size = 2;
+    let fitting: Vec<serde_json::Value> = report
+        .diagnostics()
+        .iter()
+        .map(Diagnostic::to_json)
+        .take_while(|finding| {
+            size += finding.to_string().len() + 1;
+            size <= MAX_DIAGNOSTICS
+        })
+        .collect();
+    let json = serde_json::Value::from(fitting).to_string();
+    status
+        .metadata_mut()
+        .insert_bin(DIAGNOSTICS, MetadataValue::from_bytes(json.as_bytes()));
+}
+
+/// A reference that leads to nothing that may be used.
+pub(super) fn lookup(error: LookupError) -> Status {
+    let message = error.to_string();
+    match error {
+        LookupError::Malformed(_) => status(Code::InvalidArgument, "INVALID", message),
+        LookupError::UnknownComponent { .. } => {
+            status(Code::NotFound, "COMPONENT_NOT_FOUND", message)
+        }
+        LookupError::UnknownVersion { .. } | LookupError::UnknownRevision { .. } => {
+            status(Code::NotFound, "VERSION_NOT_FOUND", message)
+        }
+        LookupError::Disabled { .. } => {
+            status(Code::FailedPrecondition, "VERSION_DISABLED", message)
+        }
+        LookupError::Yanked { .. } => status(Code::FailedPrecondition, "VERSION_YANKED", message),
+        LookupError::Storage(error) => storage(error),
+    }
+}
+
+/// A registration that was refused.
+pub(super) fn register(error: RegisterError) -> Status {
+    let message = error.to_string();
+    match error {
+        RegisterError::Name(_) => status(Code::InvalidArgument, "INVALID", message),
+        RegisterError::Document(report) => document(&report),
+        RegisterError::Reserved { .. } => status(Code::PermissionDenied, "OWNER_RESERVED", message),
+        RegisterError::Immutable { .. } => {
+            status(Code::FailedPrecondition, "VERSION_IMMUTABLE", message)
+        }
+        RegisterError::Storage(error) => storage(error),
+    }
+}
+
+fn cut(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message,
+    }
 }
 
 /// A malformed request.
@@ -94,4 +174,32 @@ pub(super) fn version_skew(error: &VersionSkew) -> Status {
 
 pub(super) fn bad_page_token(error: BadPageToken) -> Status {
     invalid(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use polyaxon_spec::diagnostic::Code as Rule;
+
+    use super::*;
+
+    #[test]
+    fn a_status_fits_into_headers() {
+        let many = (0..1000)
+            .map(|n| {
+                Diagnostic::error(Rule::UnknownField, format!("the field `f{n}` is not known"))
+            })
+            .collect();
+        let status = document(&Report::from_diagnostics(many).unwrap());
+        let sent = status.metadata().get_bin(DIAGNOSTICS).unwrap();
+        assert!(sent.as_encoded_bytes().len() < 10 * 1024);
+        let sent: serde_json::Value = serde_json::from_slice(&sent.to_bytes().unwrap()).unwrap();
+        assert!(sent.as_array().unwrap().len() > 10);
+        assert_eq!(sent[0]["message"], "the field `f0` is not known");
+        assert_eq!(
+            status.message(),
+            "the field `f0` is not known (and 999 more)"
+        );
+        let long = invalid("é".repeat(5000));
+        assert_eq!(long.message().chars().count(), MAX_MESSAGE + 1);
+    }
 }

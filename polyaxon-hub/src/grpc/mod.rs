@@ -2,6 +2,7 @@
 
 mod access;
 pub mod auth;
+mod components;
 mod convert;
 pub mod errors;
 
@@ -10,7 +11,9 @@ use std::sync::Arc;
 use axum::Router;
 use polyaxon_proto::FILE_DESCRIPTOR_SET;
 use polyaxon_proto::hub::v1::access_server::AccessServer;
+use polyaxon_proto::hub::v1::components_server::ComponentsServer;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::hub::Hub;
@@ -29,13 +32,22 @@ pub async fn router(
     reporter
         .set_serving::<AccessServer<access::AccessService>>()
         .await;
+    reporter
+        .set_serving::<ComponentsServer<components::ComponentsService>>()
+        .await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let routes = Routes::new(health).add_service(reflection).add_service(
-        AccessServer::new(access::AccessService(hub.clone()))
-            .max_decoding_message_size(MAX_MESSAGE),
-    );
+    let routes = Routes::new(health)
+        .add_service(reflection)
+        .add_service(
+            AccessServer::new(access::AccessService(hub.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            ComponentsServer::new(components::ComponentsService(hub.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        );
     let router = routes
         .prepare()
         .into_axum_router()
@@ -44,4 +56,13 @@ pub async fn router(
             auth::authenticate,
         ));
     Ok((router, reporter))
+}
+
+/// Says in the health service that no new calls are wanted.
+pub async fn stop_serving(reporter: &HealthReporter) {
+    for service in ["", "polyaxon.hub.v1.Access", "polyaxon.hub.v1.Components"] {
+        reporter
+            .set_service_status(service, ServingStatus::NotServing)
+            .await;
+    }
 }

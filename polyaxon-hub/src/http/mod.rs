@@ -1,4 +1,6 @@
-//! Plain HTTP beside gRPC: is the process alive, and does it serve.
+//! Plain HTTP beside gRPC: is the process alive, does it serve, and what has it done.
+
+pub mod metrics;
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(numbers))
         .with_state(hub)
 }
 
@@ -33,6 +36,11 @@ async fn ready(State(hub): State<Arc<Hub>>) -> Response {
                 .into_response()
         }
     }
+}
+
+async fn numbers(State(hub): State<Arc<Hub>>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (kind, hub.metrics.render()).into_response()
 }
 
 /// Answers paths that nobody serves: 404 for browsers, `unimplemented` for gRPC.

@@ -41,6 +41,9 @@ pub trait AccessStorage: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Option<TokenRecord>, StorageError>;
 
+    /// Whether a token of the scope `admin` is neither revoked nor expired.
+    async fn has_admin(&self, now: Millis) -> Result<bool, StorageError>;
+
     /// Notes when tokens were last used: pairs of id and time.
     async fn touch_tokens(&self, uses: Vec<(String, Millis)>) -> Result<(), StorageError>;
 

@@ -76,6 +76,18 @@ impl AccessStorage for SqliteStorage {
             .await
     }
 
+    async fn has_admin(&self, now: Millis) -> Result<bool, StorageError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM token WHERE scope = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?) LIMIT 1",
+        )
+        .bind(Scope::Admin.as_str())
+        .bind(now.0)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed)?;
+        Ok(row.is_some())
+    }
+
     async fn touch_tokens(&self, uses: Vec<(String, Millis)>) -> Result<(), StorageError> {
         self.writer
             .run(move |connection| {

@@ -1,6 +1,7 @@
 //! SQLite: one process, one writer, readers beside it.
 
 mod access;
+mod components;
 mod migrations;
 mod row;
 mod writer;

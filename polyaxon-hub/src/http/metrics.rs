@@ -1,0 +1,119 @@
+//! Numbers about the process, in the text form of Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tonic::Code;
+
+use crate::domain::client_version::HUB_VERSION;
+
+/// Stands for methods that do not exist.
+const OTHER: &str = "other";
+/// Methods counted apart; the protocol has far fewer.
+const MAX_METHODS: usize = 256;
+
+/// Counts of calls.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    calls: Mutex<BTreeMap<(String, i32), Calls>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Calls {
+    count: u64,
+    time: Duration,
+}
+
+impl Metrics {
+    /// Notes one answered call of a gRPC method, `/package.Service/Method`; of streams the time until their start.
+    pub fn called(&self, method: &str, code: Code, time: Duration) {
+        self.add(method, code, time);
+    }
+
+    /// Notes a call that was turned away at the door, where the method may be any text.
+    pub fn refused(&self, code: Code) {
+        self.add(OTHER, code, Duration::ZERO);
+    }
+
+    fn add(&self, method: &str, code: Code, time: Duration) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = code != Code::Unimplemented && calls.len() < MAX_METHODS;
+        let method = if known { method } else { OTHER };
+        let entry = calls
+            .entry((method.to_owned(), i32::from(code)))
+            .or_default();
+        entry.count += 1;
+        entry.time += time;
+    }
+
+    /// All numbers as text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let calls = self
+            .calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = render(&mut text, &calls);
+        text
+    }
+}
+
+fn render(text: &mut String, calls: &BTreeMap<(String, i32), Calls>) -> std::fmt::Result {
+    writeln!(text, "# HELP polyaxon_hub_info Version of the hub.")?;
+    writeln!(text, "# TYPE polyaxon_hub_info gauge")?;
+    writeln!(text, "polyaxon_hub_info{{version=\"{HUB_VERSION}\"}} 1")?;
+    writeln!(text, "# HELP polyaxon_hub_calls_total Answered gRPC calls.")?;
+    writeln!(text, "# TYPE polyaxon_hub_calls_total counter")?;
+    for ((method, code), of) in calls {
+        let count = of.count;
+        writeln!(
+            text,
+            "polyaxon_hub_calls_total{{method=\"{method}\",code=\"{code}\"}} {count}"
+        )?;
+    }
+    writeln!(
+        text,
+        "# HELP polyaxon_hub_call_seconds_total Time until answers of gRPC calls began."
+    )?;
+    writeln!(text, "# TYPE polyaxon_hub_call_seconds_total counter")?;
+    for ((method, code), of) in calls {
+        let seconds = of.time.as_secs_f64();
+        writeln!(
+            text,
+            "polyaxon_hub_call_seconds_total{{method=\"{method}\",code=\"{code}\"}} {seconds}"
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_by_method_and_code() {
+        let metrics = Metrics::default();
+        for _ in 0..2 {
+            metrics.called("/a.B/C", Code::Ok, Duration::from_millis(250));
+        }
+        metrics.called("/a.B/C", Code::NotFound, Duration::ZERO);
+        metrics.called("/made.Up/\"", Code::Unimplemented, Duration::ZERO);
+        metrics.refused(Code::Unauthenticated);
+        let text = metrics.render();
+        for line in [
+            "polyaxon_hub_calls_total{method=\"/a.B/C\",code=\"0\"} 2",
+            "polyaxon_hub_call_seconds_total{method=\"/a.B/C\",code=\"0\"} 0.5",
+            "polyaxon_hub_calls_total{method=\"/a.B/C\",code=\"5\"} 1",
+            "polyaxon_hub_calls_total{method=\"other\",code=\"12\"} 1",
+            "polyaxon_hub_calls_total{method=\"other\",code=\"16\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("made.Up"));
+    }
+}

@@ -1,0 +1,20 @@
+//! What every storage backend has to do, told once and run over each of them.
+
+pub(crate) mod access;
+pub(crate) mod components;
+
+/// Makes a test of each named function of a contract module; `$open` gives `(guard, storage)`.
+macro_rules! contract {
+    ($open:path, $module:ident: $($name:ident),+ $(,)?) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let (_guard, storage) = $open().await;
+                    super::contract::$module::$name(&storage).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use contract;
