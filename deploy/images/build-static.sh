@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Builds a program of the workspace without any library of the machine, and prints its path.
+#
+#   deploy/images/build-static.sh PACKAGE
+#
+# POLYAXON_PROFILE is the cargo profile (default `release`).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if [ $# -ne 1 ]; then
+    echo "build-static: give the name of a package of the workspace" >&2
+    exit 2
+fi
+package=$1 profile=${POLYAXON_PROFILE:-release}
+target=$(uname -m)-unknown-linux-musl
+
+libraries=$(rustc --print target-libdir --target "$target")
+if [ ! -d "$libraries" ]; then
+    if ! command -v rustup >/dev/null; then
+        echo "build-static: the toolchain cannot build for \`$target\`: install that target" >&2
+        exit 1
+    fi
+    rustup target add "$target" >&2
+fi
+
+# The program must not name folders of the machine that built it.
+variable=CARGO_TARGET_$(tr '[:lower:]-' '[:upper:]_' <<<"$target")_RUSTFLAGS
+flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/polyaxon -Cstrip=symbols"
+env "$variable=$flags" cargo build --quiet --locked --package "$package" --profile "$profile" --target "$target" >&2
+
+folder=$profile
+[ "$profile" != dev ] || folder=debug
+binary=${CARGO_TARGET_DIR:-target}/$target/$folder/$package
+[ -x "$binary" ] || { echo "build-static: \`$package\` has no program of its name" >&2; exit 1; }
+realpath "$binary"
