@@ -12,11 +12,11 @@ packages_of() {
         # A C compiler for the crates with C parts, and the static C library of the pod program.
         build) echo gcc libc6-dev make cmake git ca-certificates musl-tools ;;
         # Registry, image copies, base images.
-        images) echo docker-registry skopeo mmdebstrap busybox-static ca-certificates ;;
+        images) echo docker-registry skopeo mmdebstrap debian-archive-keyring busybox-static jq curl ca-certificates ;;
         # runc because crun refuses machines with both cgroup versions mounted.
-        engine) echo podman runc netavark aardvark-dns iptables ca-certificates ;;
+        engine) echo podman runc netavark aardvark-dns iptables curl ca-certificates ;;
         # Servers that tests talk to.
-        test) echo git openssh-client apache2-utils openssl jq ;;
+        test) echo git openssh-client apache2-utils openssl jq curl ;;
         *)
             echo "install: unknown part \`$1\`: use build, test, engine or images" >&2
             return 2
