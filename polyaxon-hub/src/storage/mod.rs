@@ -3,13 +3,30 @@
 //! Every method is one transaction. What a method acknowledges survives a crash of the process.
 
 pub mod access;
+pub mod agents;
 pub mod components;
 pub mod error;
+pub mod logs;
+pub mod runs;
 pub mod sqlite;
 
 pub use error::StorageError;
 
 /// All of the hub's storage.
-pub trait Storage: access::AccessStorage + components::ComponentStorage {}
+pub trait Storage:
+    access::AccessStorage
+    + agents::AgentStorage
+    + components::ComponentStorage
+    + logs::LogStorage
+    + runs::RunStorage
+{
+}
 
-impl<T: access::AccessStorage + components::ComponentStorage> Storage for T {}
+impl<T> Storage for T where
+    T: access::AccessStorage
+        + agents::AgentStorage
+        + components::ComponentStorage
+        + logs::LogStorage
+        + runs::RunStorage
+{
+}

@@ -1,9 +1,17 @@
 //! SQLite: one process, one writer, readers beside it.
 
 mod access;
+mod agents;
+mod claim;
 mod components;
+mod logs;
 mod migrations;
+mod report;
 mod row;
+mod run_row;
+mod runs;
+mod session;
+mod sync;
 mod writer;
 
 use std::path::Path;

@@ -156,13 +156,18 @@ CREATE TABLE run (
     compiled_at      INTEGER NOT NULL,
     queued_at        INTEGER NOT NULL,
     started_at       INTEGER,
-    finished_at      INTEGER
+    finished_at      INTEGER,
+    -- Time that the run may take from its first start on, and when that is over.
+    timeout_ms       INTEGER,
+    deadline_at      INTEGER
 );
 CREATE UNIQUE INDEX run_idempotency ON run (project_uuid, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX run_queued ON run (queue_id, priority DESC, uuid) WHERE status = 'queued';
 CREATE INDEX run_active ON run (queue_id) WHERE rank BETWEEN 3 AND 6;
-CREATE INDEX run_of_agent ON run (agent_id) WHERE rank BETWEEN 3 AND 6;
-CREATE INDEX run_launch ON run (launch_deadline) WHERE launch_deadline IS NOT NULL;
+CREATE INDEX run_of_agent ON run (agent_id, uuid) WHERE rank BETWEEN 3 AND 6;
+CREATE INDEX run_stopping ON run (agent_id) WHERE status = 'stopping';
+CREATE INDEX run_launch ON run (agent_id, launch_deadline) WHERE launch_deadline IS NOT NULL;
+CREATE INDEX run_deadline ON run (deadline_at) WHERE deadline_at IS NOT NULL;
 CREATE INDEX run_of_project ON run (owner, project, uuid DESC);
 
 -- The long texts of a run, apart from the row that changes often.
@@ -182,11 +187,8 @@ CREATE TABLE run_event (
     source     TEXT NOT NULL,
     at         INTEGER NOT NULL,
     ignored    INTEGER NOT NULL,
-    -- The agent's own count, for reports.
-    report_seq INTEGER,
     PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX run_event_report ON run_event (run, attempt, report_seq) WHERE report_seq IS NOT NULL;
 
 CREATE TABLE run_edge (
     upstream   TEXT NOT NULL REFERENCES run (uuid),
@@ -211,6 +213,8 @@ CREATE TABLE log_stream (
     run       TEXT NOT NULL,
     attempt   INTEGER NOT NULL,
     container TEXT NOT NULL,
+    -- Order in which the containers of an attempt began to write.
+    n         INTEGER NOT NULL,
     ended     INTEGER NOT NULL,
     PRIMARY KEY (run, attempt, container)
 );

@@ -1,0 +1,33 @@
+//! A run: what is kept of it and how an event changes it.
+
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use record::{BuildResult, Cause, EventRecord, Failure, NewRun, RunFilter, RunRecord, RunSpec};
+
+/// Reason of a stop that the hub asks for when a run's time is over.
+pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+
+/// Class of failure of a run whose time was over.
+pub const TIMED_OUT: &str = "timed_out";
+
+/// Source of events that the hub itself makes.
+pub const SOURCE_HUB: &str = "hub";
+
+/// Reason of runs whose agent is not heard of.
+pub const AGENT_UNREACHABLE: &str = "AgentUnreachable";
+
+/// Reason of runs whose object is not there any more.
+pub const OBJECT_VANISHED: &str = "ObjectVanished";
+
+/// Reads the uuid of a run as a user types it: 32 hex digits, with or without dashes.
+#[must_use]
+pub fn parse_uuid(text: &str) -> Option<String> {
+    let uuid: String = text
+        .chars()
+        .filter(|&c| c != '-')
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    (uuid.len() == 32 && uuid.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(uuid)
+}

@@ -1,0 +1,298 @@
+//! The record of a run and its events.
+
+use std::time::Duration;
+
+use polyaxon_spec::state::{Event, Rejected, RunState, Status, transition};
+use serde::{Deserialize, Serialize};
+
+use super::{DEADLINE_EXCEEDED, TIMED_OUT};
+use crate::domain::time::Millis;
+
+/// A run as the database keeps it, without its long texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    /// 32 hex digits, growing with time.
+    pub uuid: String,
+    /// Owner of the project.
+    pub owner: String,
+    /// Name of the project.
+    pub project: String,
+    /// Identifier of the project.
+    pub project_uuid: String,
+    /// Free text; may be empty.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// `job`, `service` and so on.
+    pub kind: String,
+    /// Identifier of the agent.
+    pub agent_id: String,
+    /// Name of the agent.
+    pub agent: String,
+    /// Identifier of the queue.
+    pub queue_id: String,
+    /// Name of the queue.
+    pub queue: String,
+    /// Higher first within the queue.
+    pub priority: i64,
+    /// Where it stands.
+    pub state: RunState,
+    /// One word on the status.
+    pub reason: String,
+    /// A sentence on the status; may be empty.
+    pub message: String,
+    /// What it waits for before it is queued; empty: nothing.
+    pub pending: String,
+    /// Number of the newest event.
+    pub event_seq: u64,
+    /// Session that has the attempt.
+    pub session_id: Option<String>,
+    /// When a launch that nobody acknowledged is asked for again.
+    pub launch_deadline: Option<Millis>,
+    /// The agent said what became of the launch.
+    pub acknowledged: bool,
+    /// Why a stop was asked for.
+    pub stop_reason: String,
+    /// Name of the attempt's object in the cluster.
+    pub object_name: String,
+    /// Identifier that the cluster gave it.
+    pub object_uid: String,
+    /// The reference as typed, for example `kaniko`.
+    pub ref_as_typed: String,
+    /// `owner/name:version` that it resolved to.
+    pub component: String,
+    /// Digest of that version's content.
+    pub component_digest: String,
+    /// `sha256:` over the compiled operation.
+    pub spec_hash: String,
+    /// Time that it may take from the first `starting` on.
+    pub timeout: Option<Duration>,
+    /// When that time is over.
+    pub deadline_at: Option<Millis>,
+    /// What a build made.
+    pub build: Option<BuildResult>,
+    /// Why the attempt failed.
+    pub failure: Option<Failure>,
+    /// Name of the token that created it.
+    pub created_by: String,
+    /// Names the call that created it.
+    pub idempotency_key: Option<String>,
+    /// Hash over that call.
+    pub request_hash: String,
+    /// When it was accepted.
+    pub created_at: Millis,
+    /// When it was composed.
+    pub compiled_at: Millis,
+    /// When it last began to wait for an agent.
+    pub queued_at: Millis,
+    /// First `starting` over all attempts.
+    pub started_at: Option<Millis>,
+    /// When the newest attempt ended.
+    pub finished_at: Option<Millis>,
+}
+
+/// The long texts of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSpec {
+    /// JSON of the operation as it was accepted.
+    pub operation: Vec<u8>,
+    /// JSON after composition and params.
+    pub compiled: Vec<u8>,
+}
+
+/// A run on its way into the database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// Its first state, with every change up to `queued` applied.
+    pub record: RunRecord,
+    /// Its texts.
+    pub spec: RunSpec,
+    /// The events of those changes.
+    pub events: Vec<EventRecord>,
+}
+
+/// One change of a run's status, or a remark on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Counts from 1 within the run.
+    pub seq: u64,
+    /// Attempt that it is about.
+    pub attempt: u32,
+    /// The status then.
+    pub status: Status,
+    /// One word.
+    pub reason: String,
+    /// A sentence; may be empty.
+    pub message: String,
+    /// `hub`, or who: `user NAME`, `agent NAME`.
+    pub source: String,
+    /// When it was observed.
+    pub at: Millis,
+    /// It came too late to change anything.
+    pub ignored: bool,
+}
+
+/// Which runs a list holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Owner of the projects.
+    pub owner: String,
+    /// Empty: every project.
+    pub project: String,
+    /// Empty: every status.
+    pub statuses: Vec<Status>,
+}
+
+/// What a build made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildResult {
+    /// The reference without digest.
+    pub image: String,
+    /// Confirmed by the registry.
+    pub digest: String,
+    /// What the executor named and nobody confirmed.
+    pub digest_claimed: String,
+    /// The registry has the digest.
+    pub confirmed: bool,
+    /// Why it is not confirmed.
+    pub reason: String,
+    /// The image that executed.
+    pub executor_image: String,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Failure {
+    /// Empty: not classified.
+    pub class: String,
+    /// Exit status of the container.
+    pub exit_code: Option<i32>,
+    /// The container that ended it.
+    pub container: String,
+    /// The last lines of its log.
+    pub last_lines: Vec<String>,
+}
+
+/// Why something happens, who says so and when.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cause<'a> {
+    /// One word.
+    pub reason: &'a str,
+    /// A sentence; may be empty.
+    pub message: &'a str,
+    /// `hub`, `user NAME` or `agent NAME`.
+    pub source: &'a str,
+    /// When it was observed.
+    pub at: Millis,
+    /// Time of the hub, which its deadlines count from.
+    pub now: Millis,
+}
+
+impl<'a> Cause<'a> {
+    /// A cause that the hub itself observes now.
+    #[must_use]
+    pub fn of_hub(reason: &'a str, message: &'a str, now: Millis) -> Self {
+        Self {
+            reason,
+            message,
+            source: super::SOURCE_HUB,
+            at: now,
+            now,
+        }
+    }
+}
+
+impl RunRecord {
+    /// Applies an event; answers the entry of the history, if there is something to tell.
+    ///
+    /// # Errors
+    /// Says why nothing changes; the record stands as it was.
+    pub fn change(
+        &mut self,
+        event: Event,
+        cause: Cause<'_>,
+    ) -> Result<Option<EventRecord>, Rejected> {
+        let before = self.state;
+        let after = transition(&before, event)?;
+        self.state = after;
+        if after.attempt > before.attempt {
+            self.finished_at = None;
+            self.failure = None;
+        }
+        if !after.base.is_active() || after.attempt > before.attempt {
+            self.session_id = None;
+            self.launch_deadline = None;
+            self.acknowledged = false;
+        }
+        if after.base == Status::Queued && before.base != Status::Queued {
+            self.queued_at = cause.now;
+        }
+        if matches!(after.rank(), 4 | 5) && self.started_at.is_none() {
+            self.started_at = Some(cause.now);
+            self.deadline_at = self.timeout.map(|timeout| cause.now.plus(timeout));
+        }
+        let ended = after.base.is_final() && !before.base.is_final();
+        if ended {
+            self.finished_at = Some(cause.now);
+            self.deadline_at = None;
+        }
+        let (mut reason, message) = (cause.reason, cause.message);
+        if ended && after.base == Status::Stopped && self.stop_reason == DEADLINE_EXCEEDED {
+            reason = DEADLINE_EXCEEDED;
+            self.failure.get_or_insert_default().class = TIMED_OUT.into();
+        }
+        let silent = match event {
+            // Nobody but the agent's machinery cares for these.
+            Event::Adopt => after.shown() == before.shown(),
+            Event::Report(_) => {
+                after.shown() == before.shown()
+                    && after.base == before.base
+                    && self.reason == reason
+                    && self.message == message
+            }
+            _ => false,
+        };
+        if silent {
+            return Ok(None);
+        }
+        self.reason = reason.into();
+        self.message = message.into();
+        Ok(Some(self.entry(
+            after.attempt,
+            after.shown(),
+            reason,
+            false,
+            cause,
+        )))
+    }
+
+    /// The entry for a report that changes nothing.
+    pub fn ignored(&mut self, attempt: u32, status: Status, cause: Cause<'_>) -> EventRecord {
+        self.entry(attempt, status, cause.reason, true, cause)
+    }
+
+    fn entry(
+        &mut self,
+        attempt: u32,
+        status: Status,
+        reason: &str,
+        ignored: bool,
+        cause: Cause<'_>,
+    ) -> EventRecord {
+        self.event_seq = self.event_seq.saturating_add(1);
+        EventRecord {
+            seq: self.event_seq,
+            attempt,
+            status,
+            reason: reason.into(),
+            message: cause.message.into(),
+            source: cause.source.into(),
+            at: cause.at,
+            ignored,
+        }
+    }
+}
