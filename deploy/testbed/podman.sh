@@ -77,7 +77,9 @@ stop() {
         podman_here rm --all --force --time 0 >/dev/null 2>"$dir/problem" || cat "$dir/problem" >&2
     fi
     service_stop "$dir"
-    rm -f "$socket"
+    # The storage driver mounts its folder over itself and leaves that behind.
+    sed -n "s|^[^ ]* \\($dir/[^ ]*\\) .*|\\1|p" /proc/mounts | sort --reverse | xargs --no-run-if-empty umount
+    rm -rf "$sockets"
 }
 
 case ${1-} in
