@@ -25,7 +25,7 @@ use crate::{bootstrap, grpc, http};
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// How often the last uses of tokens are written down.
-const TOKEN_USES_INTERVAL: Duration = Duration::from_secs(60);
+const TOKEN_USES_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A hub that serves.
 pub struct Server {

@@ -1,7 +1,9 @@
 //! The services over a real listener.
 
+#[cfg(test)]
 mod support;
 
+#[cfg(test)]
 mod service {
     mod access;
     mod components;

@@ -1,5 +1,6 @@
 //! The storage contract over SQLite, and what only a file can do.
 
+#[cfg(test)]
 mod contract;
 
 use contract::contract;

@@ -1,5 +1,6 @@
 //! Components of this hub: those that come with it, and those that its users register.
 
+mod collect;
 mod document;
 mod error;
 mod official;
@@ -7,6 +8,7 @@ mod resolve;
 
 use std::sync::Arc;
 
+pub use collect::{CollectError, Collected, CollectedReference, collect};
 pub use error::{LookupError, RegisterError};
 pub use official::Official;
 pub use resolve::Resolved;

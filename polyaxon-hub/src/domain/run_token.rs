@@ -12,7 +12,7 @@ use super::time::Millis;
 /// What every such token starts with.
 pub const PREFIX: &str = "plxr_";
 /// How long one is good.
-pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub const LIFETIME: Duration = Duration::from_mins(15);
 
 /// Makes a token for a run.
 #[must_use]

@@ -4,7 +4,7 @@ use polyaxon_spec::diagnostic::{Diagnostic, Report, Severity};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-use crate::components::{LookupError, RegisterError};
+use crate::components::{CollectError, LookupError, RegisterError};
 use crate::domain::access::{Refused, Scope};
 use crate::domain::client_version::VersionSkew;
 use crate::domain::page::BadPageToken;
@@ -41,6 +41,19 @@ pub(super) fn document(report: &Report) -> Status {
     let mut status = status(Code::InvalidArgument, "INVALID", message);
     attach(&mut status, report);
     status
+}
+
+/// An operation whose references cannot be collected.
+pub(super) fn collect(error: CollectError) -> Status {
+    match error {
+        CollectError::Unresolved { error, report } => {
+            let mut status = lookup(error);
+            attach(&mut status, &report);
+            status
+        }
+        CollectError::Invalid(report) => document(&report),
+        CollectError::Storage(error) => storage(error),
+    }
 }
 
 fn attach(status: &mut Status, report: &Report) {
@@ -123,6 +136,7 @@ pub(super) fn forbidden(name: &str, scope: Scope, needed: &str) -> Status {
 }
 
 /// What the storage reports, for callers.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes values")]
 pub(super) fn storage(error: StorageError) -> Status {
     match error {
         StorageError::Exists { .. } => status(Code::AlreadyExists, "EXISTS", error.to_string()),

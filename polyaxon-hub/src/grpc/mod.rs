@@ -48,14 +48,14 @@ pub async fn router(
             ComponentsServer::new(components::ComponentsService(hub.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         );
-    let router = routes
+    let guarded = routes
         .prepare()
         .into_axum_router()
         .layer(axum::middleware::from_fn_with_state(
             hub,
             auth::authenticate,
         ));
-    Ok((router, reporter))
+    Ok((guarded, reporter))
 }
 
 /// Says in the health service that no new calls are wanted.

@@ -277,6 +277,12 @@ async fn bad_documents_and_names_are_refused_and_nothing_is_made() {
     let large = format!("{COMPONENT}# {}\n", "x".repeat(1024 * 1024));
     for (request, with_diagnostics) in [
         (registration("1.0", "kind: [component"), true),
+        (registration("1.0", ""), true),
+        (registration("1.0", "kind: component\nrunn: {}\n"), true),
+        (
+            registration("1.0", "kind: operation\nhubRef: kaniko\n"),
+            true,
+        ),
         (registration("1.0", &large), true),
         (registration("a/b", COMPONENT), false),
         (

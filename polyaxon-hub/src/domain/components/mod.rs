@@ -14,9 +14,6 @@ pub const OFFICIAL_OWNER: &str = "polyaxon";
 /// The version that a reference without one means, and the only name that moves.
 pub const LATEST: &str = "latest";
 
-/// What the bytes of a revision are.
-pub const MEDIA_TYPE: &str = "application/vnd.polyaxon.component.v1+json";
-
 /// Immutable content, named by its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {

@@ -1,6 +1,7 @@
 //! Components in SQLite.
 
 use async_trait::async_trait;
+use polyaxon_spec::component::COMPONENT_MEDIA_TYPE;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
@@ -8,7 +9,7 @@ use super::SqliteStorage;
 use super::row::{Columns as _, failed};
 use crate::clock::new_id;
 use crate::domain::components::{
-    Change, ComponentRecord, MEDIA_TYPE, Registration, Stage, VersionRecord, change,
+    Change, ComponentRecord, Registration, Stage, VersionRecord, change,
 };
 use crate::domain::page::Page;
 use crate::storage::StorageError;
@@ -204,7 +205,7 @@ async fn write(
          ON CONFLICT (digest) DO NOTHING",
     )
     .bind(&registration.revision.digest)
-    .bind(MEDIA_TYPE)
+    .bind(COMPONENT_MEDIA_TYPE)
     .bind(&registration.revision.content)
     .bind(at)
     .execute(&mut *connection)

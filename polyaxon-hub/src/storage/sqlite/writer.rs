@@ -124,7 +124,7 @@ async fn commit_batch(connection: &mut SqliteConnection, batch: Vec<Job>) {
         let started = Instant::now();
         let begun = execute(connection, "BEGIN IMMEDIATE").await;
         let mut waiting = Vec::new();
-        while let Some(job) = rest.next() {
+        for job in rest.by_ref() {
             waiting.push(match &begun {
                 Ok(()) => run_in_savepoint(connection, job).await,
                 Err(error) => job(Err(error.clone())).await,
