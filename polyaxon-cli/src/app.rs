@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::error::{CommandError, Outcome};
 use crate::exit::Exit;
 use crate::ui::Ui;
+use crate::view::name::Named;
 
 /// What every command works with.
 pub(crate) struct App {
@@ -24,6 +25,14 @@ impl App {
     /// The configured hub; the connection is made by the first call.
     pub(crate) fn hub(&self) -> Result<Hub, HubError> {
         Hub::of_config(&self.config)
+    }
+
+    /// Owner and project of a command; empty lets the hub choose.
+    pub(crate) fn owner_and_project(&self, project: Option<Named>) -> (String, String) {
+        match project {
+            Some(Named { owner, name }) => (owner.unwrap_or_else(|| self.config.owner()), name),
+            None => (self.config.owner(), self.config.project()),
+        }
     }
 
     /// The present moment.
@@ -59,7 +68,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => {
             let ui = Ui::of_process();
             // As above: nowhere to report it.
-            let _ = ui.error(&error.to_string(), error.next_step().as_deref());
+            let _ = error.show(&ui);
             error.exit()
         }
     }
@@ -92,6 +101,9 @@ fn dispatch(command: Command, app: &mut App) -> Outcome {
         Command::Config(arguments) => commands::config::run(arguments, app),
         Command::Logout(_) => commands::logout::run(app),
         Command::Admin(arguments) => connected(commands::admin::run(arguments, app)),
+        Command::Components(arguments) => connected(commands::components::run(arguments, app)),
+        Command::Ops(arguments) => connected(commands::ops::run(arguments, app)),
+        Command::Sandbox(arguments) => connected(commands::sandbox::run(arguments, app)),
         Command::Login(arguments) => connected(commands::login::run(arguments, app)),
         Command::Project(arguments) => connected(commands::project::run(arguments, app)),
         Command::Version(arguments) => connected(commands::version::run(&arguments, app)),

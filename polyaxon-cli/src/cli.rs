@@ -34,11 +34,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Admin(commands::admin::Arguments),
     Completion(commands::completion::Arguments),
+    #[command(visible_alias = "hub")]
+    Components(commands::components::Arguments),
     Config(commands::config::Arguments),
     Login(commands::login::Arguments),
     Logout(commands::logout::Arguments),
+    #[command(alias = "op")]
+    Ops(commands::ops::Arguments),
     #[command(alias = "projects")]
     Project(commands::project::Arguments),
+    Sandbox(commands::sandbox::Arguments),
     Version(commands::version::Arguments),
     Whoami(commands::whoami::Arguments),
 }

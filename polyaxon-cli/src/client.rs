@@ -15,6 +15,7 @@ use tonic::{Code, Request, Status};
 
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::view::finding::Finding;
 
 /// A channel whose calls carry the token and this program's version.
 pub(crate) type Authorised = InterceptedService<Channel, Credentials>;
@@ -87,6 +88,17 @@ impl HubError {
             Self::Token => Exit::NotAllowed,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Answer { code, reason, .. } => Exit::of_answer(*code, reason),
+        }
+    }
+
+    /// What the hub found in a document; empty for other answers.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        match self {
+            Self::Answer {
+                diagnostics: Some(findings),
+                ..
+            } => serde_json::from_value(findings.clone()).unwrap_or_default(),
+            _ => Vec::new(),
         }
     }
 

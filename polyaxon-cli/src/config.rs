@@ -254,6 +254,18 @@ impl Config {
         write_private(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
     }
 
+    /// The run that was last created from here.
+    pub(crate) fn last_run(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.home.join(LAST_RUN)).ok()?;
+        crate::view::run::parse_uuid(text.trim()).ok()
+    }
+
+    /// Keeps the id of a run for commands that name none.
+    pub(crate) fn remember_run(&self, uuid: &str) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.home)?;
+        write_private(&self.home.join(LAST_RUN), format!("{uuid}\n").as_bytes())
+    }
+
     /// Removes the settings file.
     pub(crate) fn purge(&mut self) -> Result<(), ConfigError> {
         self.file = Settings::default();
@@ -267,6 +279,9 @@ impl Config {
         }
     }
 }
+
+/// The file that names the run that was last created.
+const LAST_RUN: &str = "last-run";
 
 fn file_of(home: &Path) -> PathBuf {
     home.join("config.yaml")

@@ -1,8 +1,11 @@
 //! What a command can end with, other than success.
 
+use polyaxon_spec::diagnostic::Report;
+
 use crate::client::HubError;
 use crate::config::ConfigError;
 use crate::exit::Exit;
+use crate::ui::Ui;
 
 /// An error of a command: text, exit status and next step.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +17,18 @@ pub(crate) enum CommandError {
     /// Arguments that only the command itself can judge.
     #[error("{0}")]
     Usage(String),
+    /// A file is not valid.
+    #[error(transparent)]
+    Invalid(#[from] Report),
     /// What was named is not there.
     #[error("{0}")]
     NotFound(String),
     /// Command line and hub are too far apart.
     #[error("{0}")]
     VersionSkew(String),
+    /// Ctrl-C before there was anything to follow.
+    #[error("interrupted")]
+    Interrupted,
     /// Writing to the terminal or pipe failed.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -31,10 +40,11 @@ pub(crate) enum CommandError {
 impl CommandError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Usage(_) => Exit::Usage,
+            Self::Config(_) | Self::Usage(_) | Self::Invalid(_) => Exit::Usage,
             Self::Hub(error) => error.exit(),
             Self::NotFound(_) => Exit::NotFoundOrConflict,
             Self::VersionSkew(_) => Exit::VersionSkew,
+            Self::Interrupted => Exit::Interrupted,
             Self::Output(_) | Self::System(_) => Exit::Failed,
         }
     }
@@ -44,6 +54,21 @@ impl CommandError {
             Self::Hub(error) => error.next_step(),
             Self::VersionSkew(_) => Some("upgrade the hub first, then the command line".to_owned()),
             _ => None,
+        }
+    }
+
+    /// Prints what went wrong and what to do next.
+    pub(crate) fn show(&self, ui: &Ui) -> std::io::Result<()> {
+        match self {
+            Self::Invalid(report) => ui.talk(report.render(ui.talk_has_colour())),
+            Self::Hub(error) => {
+                let findings = error.findings();
+                if findings.is_empty() {
+                    return ui.error(&self.to_string(), self.next_step().as_deref());
+                }
+                findings.iter().try_for_each(|finding| finding.show(ui))
+            }
+            _ => ui.error(&self.to_string(), self.next_step().as_deref()),
         }
     }
 

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod exit;
 mod follow;
+mod sandbox;
 mod ui;
 mod view;
 

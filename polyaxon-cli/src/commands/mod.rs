@@ -2,9 +2,12 @@
 
 pub(crate) mod admin;
 pub(crate) mod completion;
+pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod ops;
 pub(crate) mod project;
+pub(crate) mod sandbox;
 pub(crate) mod version;
 pub(crate) mod whoami;

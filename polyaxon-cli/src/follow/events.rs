@@ -1,18 +1,24 @@
 //! The events of a run, each once.
 
+use std::time::Duration;
+
 use polyaxon_proto::runs::v1::{GetRequest, WatchRequest};
 use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
 
 use super::Progress;
 use super::backoff::Backoff;
 use crate::client::{Hub, HubError};
 use crate::view::run::is_final;
 
+/// How long a hub may be away before following gives up.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// Sends events until the run has ended, then the run. Ends when nobody listens.
 pub(super) async fn watch(hub: Hub, uuid: String, sender: Sender<Progress>) {
     let mut next_seq = 1;
     let mut backoff = Backoff::default();
-    let mut lost = false;
+    let mut lost = None;
     loop {
         let error = match watch_once(&hub, &uuid, &mut next_seq, &mut lost, &sender).await {
             Ok(Some(run)) => {
@@ -27,16 +33,20 @@ pub(super) async fn watch(hub: Hub, uuid: String, sender: Sender<Progress>) {
                 return;
             }
         };
-        if let Some(error) = error.filter(|_| !lost) {
-            lost = true;
-            backoff.succeeded();
-            if sender
-                .send(Progress::Lost(error.to_string()))
-                .await
-                .is_err()
-            {
+        match (error, lost) {
+            (Some(error), Some(since)) if Instant::now() - since > PATIENCE => {
+                let _ = sender.send(Progress::GaveUp(error)).await;
                 return;
             }
+            (Some(error), None) => {
+                lost = Some(Instant::now());
+                backoff.succeeded();
+                let lost = Progress::Lost(error.to_string());
+                if sender.send(lost).await.is_err() {
+                    return;
+                }
+            }
+            _ => {}
         }
         tokio::time::sleep(backoff.wait(rand::random())).await;
         if sender.is_closed() {
@@ -50,7 +60,7 @@ async fn watch_once(
     hub: &Hub,
     uuid: &str,
     next_seq: &mut u64,
-    lost: &mut bool,
+    lost: &mut Option<Instant>,
     sender: &Sender<Progress>,
 ) -> Result<Option<Box<polyaxon_proto::runs::v1::Run>>, HubError> {
     let request = WatchRequest {
@@ -58,7 +68,7 @@ async fn watch_once(
         from_seq: *next_seq,
     };
     let mut stream = hub.answer(hub.runs().watch(request).await)?;
-    if std::mem::take(lost) {
+    if lost.take().is_some() {
         let _ = sender.send(Progress::Back).await;
     }
     loop {

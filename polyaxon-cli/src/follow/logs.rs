@@ -44,7 +44,10 @@ pub(super) async fn read(hub: Hub, uuid: String, options: LogOptions, sender: Se
             }
             Ok(End::Again(true)) => backoff.succeeded(),
             Ok(End::Again(false)) => {}
-            Err(error) if error.is_passing() => through_hub = !through_hub,
+            // A follower waits for as long as the events do; a reader wants an answer now.
+            Err(error) if error.is_passing() && !(options.no_follow && through_hub) => {
+                through_hub = options.no_follow || !through_hub;
+            }
             Err(error) => {
                 let _ = sender.send(Progress::GaveUp(error)).await;
                 return;

@@ -4,6 +4,8 @@ mod backoff;
 mod events;
 mod log_cursor;
 mod logs;
+pub(crate) mod outcome;
+pub(crate) mod screen;
 
 use polyaxon_proto::runs::v1::{Event, Run};
 use polyaxon_proto::transfer::v1::LogChunk;
@@ -38,32 +40,37 @@ const WAITING: usize = 256;
 /// A run that is being followed.
 pub(crate) struct Follower {
     receiver: mpsc::Receiver<Progress>,
+    wants_events: bool,
     wants_log: bool,
     ended: Option<Box<Run>>,
     log_ended: bool,
 }
 
 impl Follower {
-    /// Starts following, from the first event on. `log` is `None` for events only.
-    pub(crate) fn start(hub: &Hub, uuid: &str, log: Option<LogOptions>) -> Self {
+    /// Starts following: the events from the first one on, the log, or both.
+    pub(crate) fn start(hub: &Hub, uuid: &str, events: bool, log: Option<LogOptions>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let wants_log = log.is_some();
-        tokio::spawn(events::watch(hub.clone(), uuid.to_owned(), sender.clone()));
+        if events {
+            tokio::spawn(events::watch(hub.clone(), uuid.to_owned(), sender.clone()));
+        }
         if let Some(options) = log {
             tokio::spawn(logs::read(hub.clone(), uuid.to_owned(), options, sender));
         }
         Self {
             receiver,
+            wants_events: events,
             wants_log,
             ended: None,
             log_ended: false,
         }
     }
 
-    /// What happened next; `None` once the run has ended and its log is complete.
+    /// What happened next; `None` once all that was wanted is complete.
     pub(crate) async fn next(&mut self) -> Option<Progress> {
         loop {
-            if self.ended.is_some() && (self.log_ended || !self.wants_log) {
+            let events_complete = self.ended.is_some() || !self.wants_events;
+            if events_complete && (self.log_ended || !self.wants_log) {
                 return None;
             }
             match self.receiver.recv().await? {

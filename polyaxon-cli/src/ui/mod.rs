@@ -111,9 +111,25 @@ impl Ui {
     /// The reason why the command stops, and what to do next.
     pub(crate) fn error(&self, text: &str, next_step: Option<&str>) -> io::Result<()> {
         self.talk(format_args!("{BAD}error{BAD:#}: {text}"))?;
-        match next_step {
-            Some(step) => self.talk(format_args!("{BOLD}next{BOLD:#}: {step}")),
-            None => Ok(()),
+        next_step.map_or(Ok(()), |step| self.next(step))
+    }
+
+    /// What to do next.
+    pub(crate) fn next(&self, step: impl std::fmt::Display) -> io::Result<()> {
+        self.talk(format_args!("{BOLD}next{BOLD:#}: {step}"))
+    }
+
+    /// Asks on the terminal; `None` when nobody is there to answer.
+    pub(crate) fn confirm(&self, question: &str) -> io::Result<Option<bool>> {
+        if !self.talk_is_terminal || !io::stdin().is_terminal() {
+            return Ok(None);
         }
+        let mut talk = anstream::stderr().lock();
+        write!(talk, "{question} [y/N] ")?;
+        talk.flush()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        let answer = answer.trim().to_ascii_lowercase();
+        Ok(Some(answer == "y" || answer == "yes"))
     }
 }

@@ -45,6 +45,12 @@ pub(crate) fn between(start: Timestamp, end: Timestamp) -> String {
     }
 }
 
+/// The time between two moments in seconds, such as `75.0s`: the clock of logs.
+pub(crate) fn clock(start: Timestamp, at: Timestamp) -> String {
+    let tenths = (at.as_millisecond() - start.as_millisecond()).max(0) / 100;
+    format!("{}.{}s", tenths / 10, tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -145,6 +145,16 @@ impl From<&Failure> for FailureView {
     }
 }
 
+impl RunView {
+    /// Without the two documents, which only the answer to a single `get` has.
+    pub(crate) fn brief(run: &Run) -> Self {
+        let mut view = Self::from(run);
+        view.operation = None;
+        view.compiled = None;
+        view
+    }
+}
+
 fn seconds(run: &Run) -> Option<f64> {
     let start = time::timestamp(run.started_at.as_ref())?;
     let end = time::timestamp(run.finished_at.as_ref())?;

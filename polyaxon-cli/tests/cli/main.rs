@@ -1,0 +1,9 @@
+//! The command line against a hub in this process: exit statuses and every word that is printed.
+
+mod components;
+mod fake_hub;
+mod follow;
+mod ops;
+mod process;
+mod runs;
+mod trouble;

@@ -1,0 +1,122 @@
+//! Runs as the hub of a test knows them.
+
+use polyaxon_proto::runs::v1::{BuildResult, Event, Failure, Run, Status};
+use polyaxon_proto::transfer::v1::LogChunk;
+
+use crate::fake_hub::State;
+
+pub const UUID: &str = "0192f3a0b7c17000800000000000000a";
+
+/// 2026-01-02T03:04:05Z.
+const START: i64 = 1_767_323_045;
+
+pub fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp {
+        seconds: START + seconds,
+        nanos: 0,
+    })
+}
+
+pub fn build(status: Status) -> Run {
+    Run {
+        uuid: UUID.to_owned(),
+        owner: "default".to_owned(),
+        project: "default".to_owned(),
+        name: "build".to_owned(),
+        queue: "default".to_owned(),
+        kind: "job".to_owned(),
+        status: status.into(),
+        attempt: 1,
+        created_at: at(0),
+        started_at: at(1),
+        finished_at: at(75),
+        hub_ref: "kaniko".to_owned(),
+        component: "polyaxon/kaniko:latest".to_owned(),
+        agent: "sandbox".to_owned(),
+        ..Run::default()
+    }
+}
+
+pub fn succeeded() -> Run {
+    Run {
+        build: Some(BuildResult {
+            image: "127.0.0.1:5000/team/app:1".to_owned(),
+            digest: format!("sha256:{}", "0a".repeat(32)),
+            confirmed: true,
+            ..BuildResult::default()
+        }),
+        ..build(Status::Succeeded)
+    }
+}
+
+pub fn failed() -> Run {
+    Run {
+        message: "the container `polyaxon-main` failed".to_owned(),
+        failure: Some(Failure {
+            exit_code: 7,
+            has_exit_code: true,
+            container: "polyaxon-main".to_owned(),
+            last_lines: vec!["no such package".to_owned()],
+            ..Failure::default()
+        }),
+        ..build(Status::Failed)
+    }
+}
+
+/// The way of a run to its end.
+pub fn events(end: Status) -> Vec<Event> {
+    [
+        (Status::Created, 0),
+        (Status::Queued, 0),
+        (Status::Running, 1),
+        (end, 75),
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|((status, seconds), seq)| Event {
+        seq,
+        attempt: 1,
+        status: status.into(),
+        at: at(seconds),
+        ..Event::default()
+    })
+    .collect()
+}
+
+pub fn log(lines: &[&str]) -> Vec<LogChunk> {
+    let mut offset = 0;
+    lines
+        .iter()
+        .zip(0..)
+        .map(|(line, second)| {
+            let chunk = LogChunk {
+                attempt: 1,
+                container: "polyaxon-main".to_owned(),
+                offset,
+                at_ns: (START + second) * 1_000_000_000,
+                stream: 1,
+                data: line.as_bytes().to_vec().into(),
+                ..LogChunk::default()
+            };
+            offset += line.len() as u64 + 1;
+            chunk
+        })
+        .collect()
+}
+
+pub const LOG: [&str; 4] = [
+    r#"{"level":"info","msg":"Retrieving image manifest busybox:1.36","time":"2026-01-02T03:04:05Z"}"#,
+    r#"{"level":"info","msg":"RUN pip3 install polyaxon","time":"2026-01-02T03:04:06Z"}"#,
+    "Collecting polyaxon",
+    r#"{"level":"info","msg":"Pushed 127.0.0.1:5000/team/app:1","time":"2026-01-02T03:04:08Z"}"#,
+];
+
+/// A hub with one run and its log.
+pub fn hub_with(run: Run) -> State {
+    State {
+        events: events(run.status()),
+        runs: vec![run],
+        log: log(&LOG),
+        ..State::default()
+    }
+}
