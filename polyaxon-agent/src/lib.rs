@@ -2,6 +2,7 @@
 //! and reports what became of them.
 
 pub mod attempt;
+pub mod classify;
 pub mod config;
 pub mod executor;
 pub mod hub;

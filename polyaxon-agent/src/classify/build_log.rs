@@ -1,0 +1,450 @@
+//! What a build did, read from its log while it streams.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use super::final_error::FinalErrorFinder;
+use super::log_line::{Level, LogLine};
+
+/// Last lines kept for a message; table 3.5 of error classes shows 20 of them.
+const LAST_LINES: usize = 20;
+/// Characters kept of a shown line.
+const MAX_SHOWN: usize = 1000;
+/// Facts of one kind kept; a log is input from outside.
+const MAX_FACTS: usize = 10_000;
+/// A line longer than this is cut; the rest does not change what it means.
+const MAX_LINE_BYTES: usize = 256 * 1024;
+
+const KEYWORDS: [&str; 17] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
+/// One instruction that the executor began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The instruction as the log writes it, continuation lines joined.
+    pub instruction: String,
+    /// Index of its stage among all stages of the Dockerfile.
+    pub stage: Option<u32>,
+    /// When it began, unix nanoseconds of the container's runtime.
+    pub started_ns: Option<i64>,
+    /// When the next thing began.
+    pub ended_ns: Option<i64>,
+}
+
+/// An image that was pushed or recognised as being there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pushed {
+    /// Repository without tag.
+    pub repository: String,
+    /// `sha256:` and 64 hex digits.
+    pub digest: String,
+}
+
+/// Everything that the log of one container says, in bounded memory.
+#[derive(Debug, Clone, Default)]
+pub struct BuildLog {
+    pending: Vec<u8>,
+    finder: FinalErrorFinder,
+    steps: Vec<Step>,
+    stage: Option<u32>,
+    unpacking_for: Option<String>,
+    retrieved: Vec<String>,
+    cache_hits: Vec<String>,
+    cache_misses: Vec<String>,
+    pushed: Vec<Pushed>,
+    cache_errors: Vec<String>,
+    building: bool,
+    pushing: bool,
+    pushing_to_cache: bool,
+    crash: Option<String>,
+    disk_full: Option<String>,
+    last_lines: VecDeque<String>,
+}
+
+fn push_fact<T>(facts: &mut Vec<T>, fact: T) {
+    if facts.len() < MAX_FACTS {
+        facts.push(fact);
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.trim_end().chars().take(MAX_SHOWN).collect()
+}
+
+impl BuildLog {
+    /// Reads a whole log.
+    pub fn read(log: &[u8]) -> Self {
+        let mut read = Self::default();
+        read.push(log, None);
+        read.finish();
+        read
+    }
+
+    /// Takes the next bytes; lines may be cut anywhere. `at_ns` is when the runtime saw them,
+    /// unix nanoseconds.
+    pub fn push(&mut self, bytes: &[u8], at_ns: Option<i64>) {
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            if self.pending.is_empty() {
+                self.line(line, at_ns);
+            } else {
+                self.hold(line);
+                let whole = std::mem::take(&mut self.pending);
+                self.line(&whole, at_ns);
+            }
+        }
+        self.hold(rest);
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        let room = MAX_LINE_BYTES.saturating_sub(self.pending.len());
+        self.pending
+            .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+
+    /// Takes the last line if it has no end.
+    pub fn finish(&mut self) {
+        if !self.pending.is_empty() {
+            let whole = std::mem::take(&mut self.pending);
+            self.line(&whole, None);
+        }
+    }
+
+    fn line(&mut self, line: &[u8], at_ns: Option<i64>) {
+        let line = LogLine::read(line.strip_suffix(b"\r").unwrap_or(line));
+        self.finder.line(&line);
+        if !line.plain.is_empty() {
+            self.plain(&line.plain);
+        }
+        if let Some((level, message)) = line.record {
+            self.record(level, message, at_ns);
+        }
+    }
+
+    fn plain(&mut self, text: &str) {
+        let crashed = ["SIGQUIT: quit", "SIGABRT: abort", "panic: "]
+            .iter()
+            .any(|word| text.starts_with(word));
+        if crashed && self.crash.is_none() {
+            self.crash = Some(shown(text));
+        }
+        if self.disk_full.is_none() && is_disk_full(text) {
+            self.disk_full = Some(shown(text));
+        }
+        self.show(text);
+    }
+
+    fn show(&mut self, text: &str) {
+        if self.last_lines.len() == LAST_LINES {
+            self.last_lines.pop_front();
+        }
+        self.last_lines.push_back(shown(text));
+    }
+
+    fn record(&mut self, level: Level, message: String, at_ns: Option<i64>) {
+        if level != Level::Debug {
+            self.show(&message);
+        }
+        if let Some(rest) = message.strip_prefix("Using caching version of cmd: ") {
+            push_fact(&mut self.cache_hits, rest.trim_end().to_owned());
+        } else if let Some(rest) = message.strip_prefix("No cached layer found for cmd ") {
+            push_fact(&mut self.cache_misses, rest.trim_end().to_owned());
+        } else if let Some(rest) = message.strip_prefix("Retrieving image manifest ") {
+            self.retrieving(rest.trim_end());
+        } else if let Some(rest) = message.strip_prefix("Building stage '") {
+            self.building = true;
+            self.end_step(at_ns);
+            self.stage = stage_index(rest);
+        } else if let Some(rest) = message.strip_prefix("Unpacking rootfs as cmd ") {
+            self.unpacking_for = rest
+                .trim_end()
+                .strip_suffix(" requires it.")
+                .map(str::to_owned);
+        } else if message.starts_with("Pushing layer ") {
+            self.pushing_to_cache = true;
+        } else if message.starts_with("Pushing image to ") {
+            // A cache push runs beside the next instructions, the image's own ends them.
+            if !std::mem::take(&mut self.pushing_to_cache) {
+                self.end_step(at_ns);
+                self.pushing = true;
+            }
+        } else if message.starts_with("Skipping push to container registry") {
+            self.end_step(at_ns);
+            self.pushing = true;
+        } else if let Some(rest) = message.strip_prefix("Pushed ") {
+            self.pushed(rest);
+        } else if let Some(rest) = message.strip_prefix("Immutable tag error ignored for ") {
+            self.pushed(rest);
+        } else if let Some(rest) = message.strip_prefix("Error uploading layer to cache: ") {
+            if level == Level::Warning {
+                push_fact(&mut self.cache_errors, shown(rest));
+            }
+        } else if message.starts_with("Deleting filesystem...") {
+            self.end_step(at_ns);
+        } else if level == Level::Info && self.building && is_instruction(&message) {
+            self.end_step(at_ns);
+            let step = Step {
+                instruction: message,
+                stage: self.stage,
+                started_ns: at_ns,
+                ended_ns: None,
+            };
+            push_fact(&mut self.steps, step);
+        }
+    }
+
+    fn retrieving(&mut self, reference: &str) {
+        if !self.retrieved.iter().any(|known| known == reference) {
+            push_fact(&mut self.retrieved, reference.to_owned());
+        }
+    }
+
+    fn pushed(&mut self, named: &str) {
+        if let Some((repository, digest)) = named.trim_end().split_once('@')
+            && digest.starts_with("sha256:")
+        {
+            let pushed = Pushed {
+                repository: repository.to_owned(),
+                digest: digest.to_owned(),
+            };
+            push_fact(&mut self.pushed, pushed);
+        }
+    }
+
+    fn end_step(&mut self, at_ns: Option<i64>) {
+        if let Some(step) = self.steps.last_mut()
+            && step.ended_ns.is_none()
+        {
+            step.ended_ns = at_ns;
+        }
+    }
+
+    /// The executor's own last words, without colours.
+    pub fn final_error(&self) -> Option<String> {
+        self.finder.finish()
+    }
+
+    /// Instructions in the order in which they began.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The instruction that was under way when the log ended; none once the push has begun.
+    pub fn current_step(&self) -> Option<&Step> {
+        self.steps.last().filter(|_| !self.pushing)
+    }
+
+    /// Whether the push of the image has begun.
+    pub fn is_pushing(&self) -> bool {
+        self.pushing
+    }
+
+    /// The instruction that made the executor unpack the base image last.
+    pub fn unpacking_for(&self) -> Option<&str> {
+        self.unpacking_for.as_deref()
+    }
+
+    /// Images whose manifests were asked for, in order.
+    pub fn retrieved(&self) -> &[String] {
+        &self.retrieved
+    }
+
+    /// Instructions whose layer came from the cache.
+    pub fn cache_hits(&self) -> &[String] {
+        &self.cache_hits
+    }
+
+    /// Instructions whose layer the cache did not have; lookups stop at the first of a stage.
+    pub fn cache_misses(&self) -> &[String] {
+        &self.cache_misses
+    }
+
+    /// Why layers could not be stored in the cache.
+    pub fn cache_errors(&self) -> &[String] {
+        &self.cache_errors
+    }
+
+    /// Digest of the image that was pushed to one of `destinations`; cache pushes use the same
+    /// words with the cache's repository.
+    pub fn digest(&self, destinations: &[String]) -> Option<&str> {
+        self.pushed
+            .iter()
+            .rev()
+            .find(|pushed| {
+                destinations
+                    .iter()
+                    .any(|destination| same_repository(destination, &pushed.repository))
+            })
+            .map(|pushed| pushed.digest.as_str())
+    }
+
+    /// A line of a command that says that a disk is full.
+    pub fn disk_full_line(&self) -> Option<&str> {
+        self.disk_full.as_deref()
+    }
+
+    /// The first line that a crash of the executor, or of a command, printed.
+    pub fn crash_line(&self) -> Option<&str> {
+        self.crash.as_deref()
+    }
+
+    /// The last lines, oldest first, rendered without the executor's own marks.
+    pub fn last_lines(&self) -> Vec<String> {
+        self.last_lines.iter().cloned().collect()
+    }
+}
+
+fn is_instruction(message: &str) -> bool {
+    message
+        .split_once(char::is_whitespace)
+        .is_some_and(|(word, rest)| KEYWORDS.contains(&word) && !rest.trim().is_empty())
+}
+
+fn stage_index(rest: &str) -> Option<u32> {
+    let (_, after) = rest.rsplit_once("[idx: '")?;
+    let (index, _) = after.split_once('\'')?;
+    index.parse().ok()
+}
+
+fn is_disk_full(text: &str) -> bool {
+    text.trim_end().ends_with("No space left on device")
+        && text.split_once(": ").is_some_and(|(program, _)| {
+            !program.is_empty() && !program.contains(char::is_whitespace)
+        })
+}
+
+/// Repository of a reference: without tag and digest, Docker Hub under its canonical name.
+pub(super) fn repository(reference: &str) -> String {
+    let name = reference.split('@').next().unwrap_or(reference);
+    let name = match name.rsplit_once(':') {
+        Some((before, tag)) if !tag.contains('/') => before,
+        _ => name,
+    };
+    let (host, path) = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => ("index.docker.io", name),
+    };
+    match host {
+        "docker.io" | "registry-1.docker.io" | "index.docker.io" => format!(
+            "index.docker.io/{}{path}",
+            if path.contains('/') { "" } else { "library/" }
+        ),
+        _ => format!("{host}/{path}"),
+    }
+}
+
+fn same_repository(reference: &str, pushed: &str) -> bool {
+    repository(reference) == repository(pushed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = concat!(
+        "INFO[0000] Retrieving image manifest acme/base:1\n",
+        "INFO[0000] Building stage 'acme/base:1' [idx: '2', base-idx: '-1']\n",
+        "INFO[0000] Checking for cached layer r/c:1...\n",
+        "INFO[0000] Using caching version of cmd: RUN a\n",
+        "INFO[0000] No cached layer found for cmd RUN b\n",
+        "INFO[0000] RUN a\nINFO[0000] RUN b\nout",
+        "INFO[0001] Pushing layer r.test/c:1 to cache now\n",
+        "INFO[0001] Pushing image to r.test/c:1\n",
+        "INFO[0001] COPY x /x\n",
+        "INFO[0001] Pushed r.test/c@sha256:11\n",
+    );
+
+    #[test]
+    fn a_cache_push_is_neither_the_image_nor_the_end() {
+        let mut log = BuildLog::read(LOG.as_bytes());
+        assert_eq!(log.cache_hits(), ["RUN a"]);
+        assert_eq!(log.cache_misses(), ["RUN b"]);
+        let current = log
+            .current_step()
+            .map(|step| (step.instruction.as_str(), step.stage));
+        assert_eq!(current, Some(("COPY x /x", Some(2))));
+        assert_eq!(log.digest(&["acme/app:1".to_owned()]), None);
+        log.push(
+            b"INFO[0002] Pushing image to index.docker.io/acme/app:1\n",
+            None,
+        );
+        log.push(
+            b"INFO[0002] Pushed index.docker.io/acme/app@sha256:22\n",
+            None,
+        );
+        assert_eq!(log.digest(&["acme/app:1".to_owned()]), Some("sha256:22"));
+        assert_eq!(log.current_step(), None);
+        assert!(log.is_pushing());
+    }
+
+    #[test]
+    fn lines_may_be_cut_anywhere() {
+        let whole = BuildLog::read(LOG.as_bytes());
+        for size in [1, 3, 7, 64] {
+            let mut cut = BuildLog::default();
+            for chunk in LOG.as_bytes().chunks(size) {
+                cut.push(chunk, None);
+            }
+            cut.finish();
+            assert_eq!(cut.steps(), whole.steps());
+            assert_eq!(cut.last_lines(), whole.last_lines());
+        }
+    }
+
+    #[test]
+    fn an_instruction_ends_when_the_next_begins() {
+        let mut log = BuildLog::default();
+        log.push(
+            b"INFO[0000] Building stage 'a' [idx: '0', base-idx: '-1']\n",
+            Some(1),
+        );
+        log.push(b"INFO[0000] RUN a\n", Some(5));
+        log.push(b"INFO[0000] RUN b\n", Some(9));
+        let times: Vec<_> = log
+            .steps()
+            .iter()
+            .map(|step| (step.started_ns, step.ended_ns))
+            .collect();
+        assert_eq!(times, [(Some(5), Some(9)), (Some(9), None)]);
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_grow_without_bound() {
+        let mut log = BuildLog::default();
+        for _ in 0..1000 {
+            log.push(&[b'x'; 4096], None);
+        }
+        assert!(log.pending.len() <= MAX_LINE_BYTES);
+    }
+
+    #[test]
+    fn repositories_compare_as_registries_see_them() {
+        assert_eq!(repository("acme/app:1"), "index.docker.io/acme/app");
+        assert_eq!(
+            repository("docker.io/busybox"),
+            "index.docker.io/library/busybox"
+        );
+        assert_eq!(repository("127.0.0.1:5000/a/b:1"), "127.0.0.1:5000/a/b");
+        assert_eq!(repository("localhost/a@sha256:1"), "localhost/a");
+    }
+}

@@ -1,0 +1,112 @@
+//! The classifier on recorded runs of the real executor, and its words as prose.
+
+#![expect(clippy::unwrap_used, reason = "a broken fixture fails the test")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use polyaxon_agent::classify::{BuildLog, Evidence, Instructions, Intent, PlatformState, classify};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Recorded {
+    name: String,
+    class: String,
+    retry: String,
+    failed_instruction: Option<String>,
+    digest: Option<String>,
+    cache_hits: Vec<String>,
+    cache_misses: Vec<String>,
+    exit_code: Option<i32>,
+    intent: Option<String>,
+    destinations: Vec<String>,
+    dockerfile: Option<String>,
+    #[serde(default)]
+    job: Value,
+    #[serde(default)]
+    pod: Value,
+    #[serde(default)]
+    init_log: String,
+    log: String,
+}
+
+fn recorded() -> Vec<Recorded> {
+    include_str!("classify/recorded_runs.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn verdict(run: &Recorded) -> (BuildLog, polyaxon_agent::classify::Verdict) {
+    let log = BuildLog::read(run.log.as_bytes());
+    let platform = PlatformState::of_kubernetes(&run.job, &run.pod, "polyaxon-main");
+    let dockerfile = run.dockerfile.as_deref().map(Instructions::read);
+    let verdict = classify(&Evidence {
+        intent: (run.intent.as_deref() == Some("stop")).then_some(Intent::Stop),
+        exit_code: run.exit_code,
+        platform: &platform,
+        log: &log,
+        init_log: &run.init_log,
+        dockerfile: dockerfile.as_ref(),
+    });
+    (log, verdict)
+}
+
+#[test]
+fn every_recorded_run_gets_its_class() {
+    let mut wrong = Vec::new();
+    for run in recorded() {
+        let (_, verdict) = verdict(&run);
+        let instruction = verdict.failed_instruction.map(|failed| failed.text);
+        if (verdict.class.as_str(), verdict.retry.as_str()) != (&run.class, &run.retry)
+            || instruction != run.failed_instruction
+        {
+            wrong.push(format!(
+                "{}: {} {} {instruction:?}",
+                run.name,
+                verdict.class,
+                verdict.retry.as_str()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Runs whose log does not hold what their registry knew: nothing is logged at level `warn`,
+/// the digest of an image that was not pushed is in a file only.
+const NOT_IN_THE_LOG: [&str; 1] = ["success-68"];
+
+#[test]
+fn cache_and_digest_are_read_from_the_log() {
+    for run in recorded() {
+        let (log, _) = verdict(&run);
+        assert_eq!(log.cache_hits(), run.cache_hits, "{}", run.name);
+        assert_eq!(log.cache_misses(), run.cache_misses, "{}", run.name);
+        if run.exit_code == Some(0) && !NOT_IN_THE_LOG.contains(&run.name.as_str()) {
+            assert_eq!(
+                log.digest(&run.destinations),
+                run.digest.as_deref(),
+                "{}",
+                run.name
+            );
+        }
+    }
+}
+
+/// One example of every class, reviewed as prose.
+#[test]
+fn the_words_of_every_class() {
+    let mut words = BTreeMap::new();
+    for run in recorded() {
+        let (_, verdict) = verdict(&run);
+        words
+            .entry(verdict.class.as_str())
+            .or_insert_with(|| format!("{}\n    {}", verdict.message, verdict.hint));
+    }
+    let mut text = String::new();
+    for (class, words) in &words {
+        writeln!(text, "{class}\n    {words}").unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
