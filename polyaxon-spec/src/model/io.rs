@@ -186,6 +186,7 @@ fn io_rules(
             .error(Code::BadIo, at("isFlag"), &path.field("isFlag"), message)
             .help = Some("write `type: bool` or remove `isFlag`".into());
     }
+    move_options(out);
     match (out.contains_key("value"), out.get("isOptional")) {
         (true, None | Some(Json::Null)) => {
             out.insert("isOptional".into(), true.into());
@@ -197,6 +198,26 @@ fn io_rules(
                 .help = Some("remove `isOptional: false` or the default".into());
         }
         _ => {}
+    }
+}
+
+/// `options` is the older place of `validation.options`.
+fn move_options(out: &mut Map<String, Json>) {
+    let Some(options) = out.get("options").filter(|options| options.is_array()) else {
+        return;
+    };
+    let options = options.clone();
+    let validation = match out.get_mut("validation") {
+        None | Some(Json::Null) => {
+            out.insert("validation".into(), json!({"options": options}));
+            out.shift_remove("options");
+            return;
+        }
+        Some(validation) => validation,
+    };
+    if let Json::Object(validation) = validation {
+        validation.entry("options").or_insert(options);
+        out.shift_remove("options");
     }
 }
 
