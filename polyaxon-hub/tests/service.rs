@@ -8,4 +8,5 @@ mod service {
     mod access;
     mod components;
     mod http;
+    mod process;
 }

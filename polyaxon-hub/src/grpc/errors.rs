@@ -216,4 +216,13 @@ mod tests {
         let long = invalid("é".repeat(5000));
         assert_eq!(long.message().chars().count(), MAX_MESSAGE + 1);
     }
+
+    #[test]
+    fn a_skewed_client_is_told_by_a_reason() {
+        let error = crate::domain::client_version::check("0.1.0", "0.3.0").unwrap_err();
+        let status = version_skew(&error);
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(status.metadata().get(REASON).unwrap(), "VERSION_SKEW");
+        assert!(status.message().contains("update the client"), "{status:?}");
+    }
 }

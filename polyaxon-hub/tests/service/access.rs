@@ -123,23 +123,14 @@ async fn scopes_are_enforced() {
 }
 
 #[tokio::test]
-async fn an_old_client_is_told_so_before_anything_else() {
+async fn a_client_of_this_version_or_of_none_gets_as_far_as_its_token() {
     let hub = TestHub::start().await;
-    let call = async |version: &str| {
+    for version in [env!("CARGO_PKG_VERSION"), "strange"] {
         let bearer = bearer("plx_wrong").with_version(version);
         let mut access = AccessClient::with_interceptor(hub.channel().await, bearer);
         let status = access.who_am_i(WhoAmIRequest {}).await.unwrap_err();
-        (status.code(), reason(&status).to_owned())
-    };
-    // This hub is 0.1: there is no older minor version, so only text without a version is older than all.
-    assert_eq!(
-        call("0.1.0").await,
-        (Code::Unauthenticated, "TOKEN_UNKNOWN".into())
-    );
-    assert_eq!(
-        call("strange").await,
-        (Code::Unauthenticated, "TOKEN_UNKNOWN".into())
-    );
+        assert_eq!(reason(&status), "TOKEN_UNKNOWN", "{version}");
+    }
 }
 
 #[tokio::test]

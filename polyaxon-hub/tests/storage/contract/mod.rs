@@ -11,7 +11,7 @@ macro_rules! contract {
                 #[tokio::test]
                 async fn $name() {
                     let (_guard, storage) = $open().await;
-                    super::contract::$module::$name(&storage).await;
+                    super::super::contract::$module::$name(&storage).await;
                 }
             )+
         }

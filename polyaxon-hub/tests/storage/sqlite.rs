@@ -1,15 +1,13 @@
 //! The storage contract over SQLite, and what only a file can do.
 
-#[cfg(test)]
-mod contract;
-
-use contract::contract;
 use polyaxon_hub::domain::page::Page;
 use polyaxon_hub::domain::time::Millis;
 use polyaxon_hub::storage::StorageError;
 use polyaxon_hub::storage::access::{AccessStorage as _, ProjectRecord};
 use polyaxon_hub::storage::sqlite::SqliteStorage;
 use tempfile::TempDir;
+
+use super::contract::contract;
 
 async fn open() -> (TempDir, SqliteStorage) {
     let folder = tempfile::tempdir().unwrap();
@@ -20,7 +18,7 @@ async fn open() -> (TempDir, SqliteStorage) {
 }
 
 contract!(
-    crate::open,
+    super::open,
     access:
     a_token_is_found_by_its_hash,
     live_names_of_tokens_are_unique,
@@ -31,7 +29,7 @@ contract!(
 );
 
 contract!(
-    crate::open,
+    super::open,
     components:
     a_registered_version_is_found_with_its_content,
     the_same_content_again_changes_nothing,

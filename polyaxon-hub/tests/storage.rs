@@ -1,0 +1,7 @@
+//! The storage contract over each backend.
+
+#[cfg(test)]
+mod storage {
+    mod contract;
+    mod sqlite;
+}
