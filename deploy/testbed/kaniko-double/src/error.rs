@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 /// Exit status of every failure that is not the failure of a `RUN`.
-pub const GENERAL: u8 = 1;
+pub(crate) const GENERAL: u8 = 1;
 
 /// A failure in the words of the executor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The last, plain line of the log.
     #[error("{text}")]
     Plain {
@@ -28,12 +28,6 @@ pub enum Failure {
         /// The word that was given.
         name: String,
     },
-    /// A normal log line of level fatal.
-    #[error("{text}")]
-    Fatal {
-        /// The message.
-        text: String,
-    },
     /// Something that the real executor knows and the double does not.
     #[error("kaniko-double: not supported: {what}")]
     Unsupported {
@@ -44,7 +38,7 @@ pub enum Failure {
 
 impl Failure {
     /// A failure of the build, exit status 1.
-    pub fn build(reason: impl Display) -> Self {
+    pub(crate) fn build(reason: impl Display) -> Self {
         Self::Plain {
             text: format!("error building image: {reason}"),
             status: GENERAL,
@@ -52,17 +46,17 @@ impl Failure {
     }
 
     /// A failure inside a stage, exit status 1.
-    pub fn stage(reason: impl Display) -> Self {
+    pub(crate) fn stage(reason: impl Display) -> Self {
         Self::build(format_args!("error building stage: {reason}"))
     }
 
     /// A failure while an instruction is carried out, exit status 1.
-    pub fn command(reason: impl Display) -> Self {
+    pub(crate) fn command(reason: impl Display) -> Self {
         Self::stage(format_args!("failed to execute command: {reason}"))
     }
 
     /// A failure of the push, exit status 1.
-    pub fn push(reason: impl Display) -> Self {
+    pub(crate) fn push(reason: impl Display) -> Self {
         Self::Plain {
             text: format!("error pushing image: {reason}"),
             status: GENERAL,
@@ -70,21 +64,21 @@ impl Failure {
     }
 
     /// A failure that prints the usage.
-    pub fn usage(reason: impl Display) -> Self {
+    pub(crate) fn usage(reason: impl Display) -> Self {
         Self::Usage {
             text: reason.to_string(),
         }
     }
 
     /// Something that the double does not know.
-    pub fn unsupported(what: impl Display) -> Self {
+    pub(crate) fn unsupported(what: impl Display) -> Self {
         Self::Unsupported {
             what: what.to_string(),
         }
     }
 
     /// The same failure with another exit status; only plain failures have one of their own.
-    pub fn with_status(self, status: u8) -> Self {
+    pub(crate) fn with_status(self, status: u8) -> Self {
         match self {
             Self::Plain { text, .. } => Self::Plain { text, status },
             other => other,
@@ -92,7 +86,7 @@ impl Failure {
     }
 
     /// The exit status of the process.
-    pub fn status(&self) -> u8 {
+    pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Plain { status, .. } => *status,
             _ => GENERAL,
@@ -101,7 +95,7 @@ impl Failure {
 }
 
 /// The words that the executor's platform uses for an operating system error.
-pub fn errno_text(error: &std::io::Error) -> String {
+pub(crate) fn errno_text(error: &std::io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();
     };

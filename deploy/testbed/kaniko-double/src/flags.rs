@@ -10,11 +10,11 @@ use crate::log::{self, Format, Level};
 mod help;
 mod values;
 
-pub use help::usage;
+pub(crate) use help::usage;
 
 /// What the process is asked to do.
 #[derive(Debug)]
-pub enum Request {
+pub(crate) enum Request {
     /// Print the version and end.
     Version,
     /// Print the usage and end.
@@ -25,7 +25,7 @@ pub enum Request {
 
 /// The flags of a build.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// `--context`: a folder, with or without `dir://`, or `tar://` and a gzipped archive.
     pub context: String,
     /// `--context-sub-path`.
@@ -94,7 +94,7 @@ pub struct Options {
 
 /// The flags that say how registries are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TransportFlags {
+pub(crate) struct TransportFlags {
     /// `--insecure`: plain HTTP for the push.
     pub insecure_push: bool,
     /// `--insecure-pull`.
@@ -165,7 +165,7 @@ const SWITCHES: &[&str] = &[
 ];
 
 /// Reads the arguments after the program's name.
-pub fn parse(arguments: &[String]) -> Result<Request, Failure> {
+pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
     let mut options = Options {
         context: "/workspace/".to_owned(),
         dockerfile: "Dockerfile".to_owned(),

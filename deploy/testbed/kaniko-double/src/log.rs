@@ -12,7 +12,7 @@ const COLOR_MESSAGE_WIDTH: usize = 44;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// One JSON object a line.
     Json,
     /// `key=value` pairs.
@@ -39,7 +39,7 @@ impl FromStr for Format {
 
 /// Importance of a line, least important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub(crate) enum Level {
     /// Details.
     Debug,
     /// The course of the build.
@@ -54,7 +54,7 @@ pub enum Level {
 
 impl Level {
     /// The level of `--verbosity`, or nothing if there is no such level.
-    pub fn from_verbosity(text: &str) -> Option<Self> {
+    pub(crate) fn from_verbosity(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "trace" | "debug" => Some(Self::Debug),
             "info" => Some(Self::Info),
@@ -88,7 +88,7 @@ impl Level {
 
 /// Where the lines of one build go: standard error, which the output of `RUN` shares.
 #[derive(Debug, Clone)]
-pub struct Log {
+pub(crate) struct Log {
     /// How lines are written.
     pub format: Format,
     /// Whether colored lines carry the time instead of seconds since the start.
@@ -101,23 +101,26 @@ pub struct Log {
 
 impl Log {
     /// Writes a line of level info.
-    pub fn info(&self, message: impl fmt::Display) {
+    pub(crate) fn info(&self, message: impl fmt::Display) {
         self.write(Level::Info, message);
     }
 
     /// Writes a line of level warning.
-    pub fn warn(&self, message: impl fmt::Display) {
+    pub(crate) fn warn(&self, message: impl fmt::Display) {
         self.write(Level::Warning, message);
     }
 
-    /// Writes a line of level fatal.
-    pub fn fatal(&self, message: impl fmt::Display) {
-        self.write(Level::Fatal, message);
+    /// Writes a line of level info whatever the threshold is.
+    pub(crate) fn always(&self, message: impl fmt::Display) {
+        self.emit(Level::Info, &message.to_string());
     }
 
-    /// Writes a line of level info whatever the threshold is.
-    pub fn always(&self, message: impl fmt::Display) {
-        self.emit(Level::Info, &message.to_string());
+    /// The same log without lines below fatal.
+    pub(crate) fn quiet(&self) -> Self {
+        Self {
+            threshold: Level::Fatal,
+            ..self.clone()
+        }
     }
 
     fn write(&self, level: Level, message: impl fmt::Display) {
@@ -141,7 +144,7 @@ impl Log {
 }
 
 /// One line with its newline.
-pub fn render(
+pub(crate) fn render(
     format: Format,
     timestamp: bool,
     level: Level,
@@ -192,7 +195,7 @@ fn quote_if_needed(text: &str) -> String {
 }
 
 /// A string in double quotes, escaped as the executor's language does it.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

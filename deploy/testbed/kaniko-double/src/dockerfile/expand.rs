@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 /// Values of variables; a name that is missing is unset.
-pub type Variables = BTreeMap<String, String>;
+pub(crate) type Variables = BTreeMap<String, String>;
 
 /// Expands a word; unset variables become empty.
 ///
 /// # Errors
 ///
 /// A reason in the words of the parser: an open brace or quote, or an unset `${name:?}`.
-pub fn expand(word: &str, variables: &Variables, escape: char) -> Result<String, String> {
+pub(crate) fn expand(word: &str, variables: &Variables, escape: char) -> Result<String, String> {
     let mut reader = Reader {
         chars: word.chars().collect(),
         at: 0,

@@ -5,7 +5,7 @@ use super::{Error, words};
 
 /// An instruction of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instruction {
+pub(crate) struct Instruction {
     /// As written, continuation lines joined; what log and history say.
     pub text: String,
     /// What it does.
@@ -14,7 +14,7 @@ pub struct Instruction {
 
 /// What an instruction does. Words are not expanded yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `ARG name[=default]`.
     Arg(Vec<(String, Option<String>)>),
     /// `CMD`.
@@ -39,26 +39,16 @@ pub enum Kind {
 
 /// A command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// A line for `/bin/sh -c`.
     Shell(String),
     /// Words as they are.
     Exec(Vec<String>),
 }
 
-impl Form {
-    /// The words that are run.
-    pub fn words(&self) -> Vec<String> {
-        match self {
-            Self::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
-            Self::Exec(words) => words.clone(),
-        }
-    }
-}
-
 /// `COPY` and `ADD`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Copy {
+pub(crate) struct Copy {
     /// `--from`: a stage or an image.
     pub from: Option<String>,
     /// `--chown`.

@@ -1,17 +1,17 @@
 //! Dockerfiles: text to stages.
 
-pub mod expand;
+pub(crate) mod expand;
 mod instruction;
 mod lines;
 mod stages;
 mod words;
 
-pub use instruction::{Copy, Form, Instruction, Kind};
-pub use stages::{Dockerfile, Stage, parse};
+pub(crate) use instruction::{Copy, Form, Instruction, Kind};
+pub(crate) use stages::{Dockerfile, Plan, parse};
 
 /// Why a Dockerfile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// An instruction that is not well formed.
     #[error("dockerfile parse error on line {line}: {reason}")]
     Line {

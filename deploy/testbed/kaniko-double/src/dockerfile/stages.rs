@@ -8,7 +8,7 @@ use super::{Error, lines};
 
 /// A Dockerfile that was read.
 #[derive(Debug, Clone)]
-pub struct Dockerfile {
+pub(crate) struct Dockerfile {
     /// The stages in the order of the file.
     pub stages: Vec<Stage>,
     /// `ARG` before the first `FROM`, with their values.
@@ -19,7 +19,7 @@ pub struct Dockerfile {
 
 /// One stage.
 #[derive(Debug, Clone)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// Position in the file, from 0.
     pub index: usize,
     /// What `FROM` names, variables expanded.
@@ -35,7 +35,7 @@ pub struct Stage {
 /// # Errors
 ///
 /// The failure text after `error building image: `, or a thing that the double does not know.
-pub fn parse(text: &str, build_args: &Variables) -> Result<Dockerfile, Error> {
+pub(crate) fn parse(text: &str, build_args: &Variables) -> Result<Dockerfile, Error> {
     let (lines, escape) = lines::split(text);
     let mut stages: Vec<Stage> = Vec::new();
     let mut globals: Vec<(String, Option<String>)> = Vec::new();
@@ -104,7 +104,7 @@ fn parsing(error: Error) -> Error {
 
 impl Dockerfile {
     /// The stage that `--target` or a name in `FROM` means: by name, else by number.
-    pub fn find(&self, name: &str) -> Option<usize> {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
         let lower = name.to_lowercase();
         self.stages
             .iter()
@@ -113,7 +113,7 @@ impl Dockerfile {
     }
 
     /// The stage before `before` that a base name means.
-    pub fn base_stage(&self, name: &str, before: usize) -> Option<usize> {
+    pub(crate) fn base_stage(&self, name: &str, before: usize) -> Option<usize> {
         let lower = name.to_lowercase();
         self.stages
             .get(..before)?
@@ -122,7 +122,7 @@ impl Dockerfile {
     }
 
     /// The stage that is built: the target's, or the last one.
-    pub fn target(&self, name: &str) -> Result<usize, Error> {
+    pub(crate) fn target(&self, name: &str) -> Result<usize, Error> {
         if name.is_empty() {
             return Ok(self.stages.len().saturating_sub(1));
         }
@@ -138,7 +138,7 @@ impl Dockerfile {
     /// # Errors
     ///
     /// A number that is no stage, or the own stage.
-    pub fn copy_source(
+    pub(crate) fn copy_source(
         &self,
         stage: usize,
         from: &str,
@@ -175,7 +175,7 @@ impl Dockerfile {
 
     /// The instructions of a stage with those of the stages that it is built on, base first:
     /// groups, since `ARG` ends with its own stage. The string is the name of the base image.
-    pub fn chain(&self, stage: usize) -> (String, Vec<&Stage>) {
+    pub(crate) fn chain(&self, stage: usize) -> (String, Vec<&Stage>) {
         let mut chain = Vec::new();
         let mut current = stage;
         loop {
@@ -195,7 +195,7 @@ impl Dockerfile {
     /// # Errors
     ///
     /// As [`Dockerfile::copy_source`].
-    pub fn plan(&self, target: usize) -> Result<Plan, Error> {
+    pub(crate) fn plan(&self, target: usize) -> Result<Plan, Error> {
         let mut needed = BTreeSet::from([target]);
         let mut copied: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for index in (0..=target).rev() {
@@ -229,7 +229,7 @@ impl Dockerfile {
 
 /// What is built for a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Stages in order; the last one is the target.
     pub stages: Vec<usize>,
     /// Paths, as written, that later stages copy from a stage.

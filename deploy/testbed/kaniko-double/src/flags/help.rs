@@ -150,7 +150,7 @@ const FLAGS: &[(&str, &str)] = &[
 ];
 
 /// The whole usage with its last newline.
-pub fn usage() -> String {
+pub(crate) fn usage() -> String {
     let width = FLAGS.iter().map(|(flag, _)| flag.len()).max().unwrap_or(0);
     let mut text = HEAD.to_owned();
     for (flag, what) in FLAGS {

@@ -112,5 +112,5 @@ pub(super) fn verbosity(text: &str) -> Result<Level, String> {
 
 impl Format {
     /// The format when none was asked for.
-    pub const DEFAULT: Self = Self::Color;
+    pub(crate) const DEFAULT: Self = Self::Color;
 }

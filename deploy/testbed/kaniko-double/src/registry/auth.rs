@@ -17,14 +17,14 @@ const OVERRIDE_VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 
 /// A login.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub(crate) struct Login {
     user: String,
     password: SecretString,
 }
 
 impl Login {
     /// Value of an `Authorization` header.
-    pub fn header(&self) -> SecretString {
+    pub(crate) fn header(&self) -> SecretString {
         let pair = format!("{}:{}", self.user, self.password.expose_secret());
         SecretString::from(format!("Basic {}", STANDARD.encode(pair)))
     }
@@ -32,7 +32,7 @@ impl Login {
 
 /// Why credentials cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file is not JSON of the expected shape.
     #[error("parsing config file ({path}): {reason}")]
     Parse {
@@ -62,7 +62,7 @@ struct Entry {
 
 /// Where credentials are looked for.
 #[derive(Debug, Clone)]
-pub struct Keychain {
+pub(crate) struct Keychain {
     /// `config.json`.
     path: PathBuf,
     /// Content of the environment variable that wins over the file.
@@ -71,7 +71,7 @@ pub struct Keychain {
 
 impl Keychain {
     /// The keychain of the process's environment: `DOCKER_CONFIG`, else `HOME/.docker`.
-    pub fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         let folder = std::env::var_os("DOCKER_CONFIG")
             .filter(|folder| !folder.is_empty())
             .map_or_else(
@@ -88,7 +88,7 @@ impl Keychain {
 
     /// A keychain of one file.
     #[cfg(test)]
-    pub fn of_file(path: &Path, from_environment: Option<&str>) -> Self {
+    pub(crate) fn of_file(path: &Path, from_environment: Option<&str>) -> Self {
         Self {
             path: path.to_owned(),
             from_environment: from_environment.map(SecretString::from),
@@ -96,7 +96,7 @@ impl Keychain {
     }
 
     /// The providers before the credential helpers, as the log names them.
-    pub fn providers(&self) -> Vec<String> {
+    pub(crate) fn providers(&self) -> Vec<String> {
         let mut providers = Vec::new();
         if self.from_environment.is_some() {
             providers.push(format!("env:{OVERRIDE_VARIABLE}"));
@@ -107,13 +107,8 @@ impl Keychain {
         providers
     }
 
-    /// Whether the environment variable may hide the file.
-    pub fn is_overridden(&self) -> bool {
-        self.from_environment.is_some()
-    }
-
     /// The login for a registry, `host` or `host:port`; nothing: anonymous.
-    pub fn login(&self, registry: &str) -> Result<Option<Login>, Error> {
+    pub(crate) fn login(&self, registry: &str) -> Result<Option<Login>, Error> {
         if !self.path.is_file() {
             return Ok(None);
         }

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// `Accept` header of a manifest's request.
-pub const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json,\
+pub(crate) const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json,\
 application/vnd.oci.image.manifest.v1+json,\
 application/vnd.docker.distribution.manifest.list.v2+json,\
 application/vnd.oci.image.index.v1+json";
 
 /// Which media types an image uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     /// `application/vnd.docker.…`.
     Docker,
     /// `application/vnd.oci.…`.
@@ -20,7 +20,7 @@ pub enum Family {
 
 impl Family {
     /// Media type of the manifest.
-    pub fn manifest(self) -> &'static str {
+    pub(crate) fn manifest(self) -> &'static str {
         match self {
             Self::Docker => "application/vnd.docker.distribution.manifest.v2+json",
             Self::Oci => "application/vnd.oci.image.manifest.v1+json",
@@ -28,7 +28,7 @@ impl Family {
     }
 
     /// Media type of the config.
-    pub fn config(self) -> &'static str {
+    pub(crate) fn config(self) -> &'static str {
         match self {
             Self::Docker => "application/vnd.docker.container.image.v1+json",
             Self::Oci => "application/vnd.oci.image.config.v1+json",
@@ -36,7 +36,7 @@ impl Family {
     }
 
     /// Media type of a gzipped layer.
-    pub fn layer(self) -> &'static str {
+    pub(crate) fn layer(self) -> &'static str {
         match self {
             Self::Docker => "application/vnd.docker.image.rootfs.diff.tar.gzip",
             Self::Oci => "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -46,7 +46,7 @@ impl Family {
 
 /// A pointer to a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Descriptor {
+pub(crate) struct Descriptor {
     /// Type of the content.
     #[serde(rename = "mediaType", default)]
     pub media_type: String,
@@ -61,7 +61,7 @@ pub struct Descriptor {
 
 /// What an image runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Platform {
+pub(crate) struct Platform {
     /// Processor.
     pub architecture: String,
     /// Operating system.
@@ -73,7 +73,7 @@ pub struct Platform {
 
 impl Platform {
     /// The platform of this process.
-    pub fn own() -> Self {
+    pub(crate) fn own() -> Self {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -89,7 +89,7 @@ impl Platform {
 
 /// Manifest of one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// Always 2.
     #[serde(rename = "schemaVersion")]
     pub schema_version: u32,
@@ -104,14 +104,14 @@ pub struct Manifest {
 
 /// List of manifests, one per platform.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Index {
+pub(crate) struct Index {
     /// The manifests.
     pub manifests: Vec<Descriptor>,
 }
 
 impl Index {
     /// The manifest for a platform.
-    pub fn find(&self, platform: &Platform) -> Option<&Descriptor> {
+    pub(crate) fn find(&self, platform: &Platform) -> Option<&Descriptor> {
         self.manifests.iter().find(|entry| {
             entry.platform.as_ref().is_some_and(|offered| {
                 offered.architecture == platform.architecture && offered.os == platform.os
@@ -121,12 +121,12 @@ impl Index {
 }
 
 /// Digest of bytes with its algorithm.
-pub fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
 /// Lower case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");

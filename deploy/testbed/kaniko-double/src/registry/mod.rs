@@ -8,20 +8,20 @@ use crate::log::Log;
 mod auth;
 mod challenge;
 mod connection;
-pub mod manifest;
-pub mod pull;
+pub(crate) mod manifest;
+pub(crate) mod pull;
 mod reference;
 mod session;
 mod tls;
 mod words;
 
-pub use auth::Keychain;
-pub use reference::{DEFAULT_REGISTRY, Reference};
-pub use session::{Blob, Session};
+pub(crate) use auth::Keychain;
+pub(crate) use reference::{DEFAULT_REGISTRY, Reference};
+pub(crate) use session::{Blob, Session};
 
 /// Why a request to a registry failed, in the words of the executor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// An answer that was not hoped for.
     #[error("{method} {url}: {text}")]
     Status {
@@ -78,7 +78,7 @@ impl Error {
 
 /// Which way the images go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Base images and cache lookups.
     Pull,
     /// Permission check, image and cache layers.
@@ -87,7 +87,7 @@ pub enum Purpose {
 
 /// What all sessions share.
 #[derive(Debug)]
-pub struct Network {
+pub(crate) struct Network {
     /// How connections are made.
     pub flags: TransportFlags,
     /// Trusted certificates, read before a base image covers them.
@@ -102,7 +102,7 @@ pub struct Network {
 
 impl Network {
     /// The network of the process's environment.
-    pub fn from_environment(flags: TransportFlags, helpers: Vec<String>, log: Log) -> Self {
+    pub(crate) fn from_environment(flags: TransportFlags, helpers: Vec<String>, log: Log) -> Self {
         Self {
             flags,
             roots: tls::system_roots(),
@@ -113,7 +113,11 @@ impl Network {
     }
 
     /// A connection to the registry of a reference, logged in for its repository.
-    pub fn session(&self, reference: &Reference, purpose: Purpose) -> Result<Session, Error> {
+    pub(crate) fn session(
+        &self,
+        reference: &Reference,
+        purpose: Purpose,
+    ) -> Result<Session, Error> {
         let mut providers = self.keychain.providers();
         providers.extend(self.helpers.iter().cloned());
         self.log.info(format_args!(

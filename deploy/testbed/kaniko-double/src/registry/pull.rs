@@ -1,7 +1,5 @@
 //! Base images: mirrors, retries, index and config.
 
-use std::time::Duration;
-
 use super::manifest::{self, Family, Index, Manifest, Platform};
 use super::{Error, Network, Purpose, Reference, Session};
 use crate::flags::Options;
@@ -9,9 +7,7 @@ use crate::log::Log;
 
 /// An image in a registry.
 #[derive(Clone)]
-pub struct RemoteImage {
-    /// Name as written.
-    pub reference: Reference,
+pub(crate) struct RemoteImage {
     /// Where it was found.
     pub session: Session,
     /// Its manifest.
@@ -24,7 +20,7 @@ pub struct RemoteImage {
 
 impl RemoteImage {
     /// The media types that the image uses.
-    pub fn family(&self) -> Family {
+    pub(crate) fn family(&self) -> Family {
         if self.manifest.media_type == Family::Oci.manifest() {
             Family::Oci
         } else {
@@ -38,7 +34,7 @@ impl RemoteImage {
 /// # Errors
 ///
 /// The failure text after `error building image: `.
-pub fn retrieve(
+pub(crate) fn retrieve(
     network: &Network,
     options: &Options,
     reference: &Reference,
@@ -111,7 +107,6 @@ fn fetch(network: &Network, reference: &Reference) -> Result<RemoteImage, Error>
         };
     }
     Ok(RemoteImage {
-        reference: reference.clone(),
         session,
         manifest,
         digest: manifest::digest(&bytes),
@@ -127,7 +122,7 @@ fn with_config(mut image: RemoteImage) -> Result<RemoteImage, String> {
     Ok(image)
 }
 
-/// Tries an operation again `times` times, after 1 s, 2 s, 4 s, ….
+/// Tries an operation again `times` times.
 ///
 /// # Errors
 ///
@@ -135,23 +130,9 @@ fn with_config(mut image: RemoteImage) -> Result<RemoteImage, String> {
 fn retry<T>(
     times: u32,
     log: &Log,
-    mut operation: impl FnMut() -> Result<T, Error>,
+    operation: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, String> {
-    let mut pause = Duration::from_secs(1);
-    for _ in 0..times {
-        match operation() {
-            Ok(value) => return Ok(value),
-            Err(error) => {
-                log.warn(format_args!(
-                    "Retrying operation after {}s due to {error}",
-                    pause.as_secs()
-                ));
-                std::thread::sleep(pause);
-                pause *= 2;
-            }
-        }
-    }
-    operation().map_err(|error| {
+    crate::retry::retry(times, log, operation).map_err(|error| {
         format!("unable to complete operation after {times} attempts, last error: {error}")
     })
 }

@@ -4,14 +4,14 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 /// Registry of names that carry none.
-pub const DEFAULT_REGISTRY: &str = "index.docker.io";
+pub(crate) const DEFAULT_REGISTRY: &str = "index.docker.io";
 const DEFAULT_TAG: &str = "latest";
 const REPOSITORY_CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-./";
 const TAG_CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-.ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// A reference to an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// As written; what the log says.
     pub written: String,
     /// Host with an optional port.
@@ -24,7 +24,7 @@ pub struct Reference {
 
 /// Why a name is no reference; the words are those of the executor's library.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A character or a length that is not allowed.
     #[error("{element} {rule}: {name}")]
     Rule {
@@ -42,7 +42,7 @@ pub enum Error {
 
 impl Reference {
     /// Reads a reference; `latest` when it has neither tag nor digest.
-    pub fn parse(written: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(written: &str) -> Result<Self, Error> {
         let (rest, digest) = match written.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (written, None),
@@ -88,7 +88,7 @@ impl Reference {
     }
 
     /// The same image in another registry; a path after the host is put before the repository.
-    pub fn on(&self, registry: &str) -> Self {
+    pub(crate) fn on(&self, registry: &str) -> Self {
         let (host, prefix) = registry.split_once('/').unwrap_or((registry, ""));
         let prefix = prefix.trim_end_matches('/');
         let repository = if prefix.is_empty() {
@@ -103,22 +103,9 @@ impl Reference {
         }
     }
 
-    /// The same repository under another tag or digest.
-    pub fn with_identifier(&self, identifier: &str) -> Self {
-        Self {
-            identifier: identifier.to_owned(),
-            ..self.clone()
-        }
-    }
-
     /// Registry and repository.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
-    }
-
-    /// Whether the reference is a digest.
-    pub fn is_digest(&self) -> bool {
-        self.identifier.contains(':')
     }
 }
 
@@ -155,7 +142,7 @@ fn check(
 }
 
 /// Whether plain HTTP is tried by itself: loopback and private addresses, not names.
-pub fn is_private(registry: &str) -> bool {
+pub(super) fn is_private(registry: &str) -> bool {
     let host = registry.split(':').next().unwrap_or_default();
     if host == "localhost" || registry.starts_with("[::1]") {
         return true;
@@ -209,7 +196,7 @@ mod tests {
         "127.0.0.1:5000/Acme/App:1",
         "repository can only contain the characters `abcdefghijklmnopqrstuvwxyz0123456789_-./`: Acme/App"
     )]
-    #[case("a.test/x:", "tag must be between 1 and 128 characters in length: ")]
+    #[case("a.test/xy:", "tag must be between 1 and 128 characters in length: ")]
     #[case(
         "a.test/app@sha256:12",
         "unsupported digest algorithm or length: sha256:12"

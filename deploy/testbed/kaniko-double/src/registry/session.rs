@@ -19,7 +19,7 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// A logged in connection.
 #[derive(Clone)]
-pub struct Session {
+pub(crate) struct Session {
     connection: Connection,
     authorization: Option<SecretString>,
     registry: String,
@@ -30,7 +30,7 @@ pub struct Session {
 
 /// A blob to upload.
 #[derive(Debug, Clone, Copy)]
-pub enum Blob<'a> {
+pub(crate) enum Blob<'a> {
     /// In memory.
     Bytes(&'a [u8]),
     /// On disk.
@@ -81,17 +81,17 @@ impl Session {
     }
 
     /// Registry that the session is with.
-    pub fn registry(&self) -> &str {
+    pub(crate) fn registry(&self) -> &str {
         &self.registry
     }
 
     /// Repository that the session is for.
-    pub fn repository(&self) -> &str {
+    pub(crate) fn repository(&self) -> &str {
         &self.repository
     }
 
     /// Starts an upload and gives it up again.
-    pub fn check_push(&self) -> Result<(), Error> {
+    pub(crate) fn check_push(&self) -> Result<(), Error> {
         let url = self.url("blobs/uploads/");
         let call = Call {
             payload: Payload::Bytes(&[]),
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// The manifest of a tag or digest, as bytes, with its media type.
-    pub fn manifest(&self, identifier: &str) -> Result<(Vec<u8>, String), Error> {
+    pub(crate) fn manifest(&self, identifier: &str) -> Result<(Vec<u8>, String), Error> {
         let url = self.url(&format!("manifests/{identifier}"));
         let headers = [("Accept", manifest::ACCEPT)];
         let call = Call {
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Whether a tag exists; anything but "yes" and "no" is an error.
-    pub fn has_manifest(&self, identifier: &str) -> Result<bool, Error> {
+    pub(crate) fn has_manifest(&self, identifier: &str) -> Result<bool, Error> {
         let headers = [("Accept", manifest::ACCEPT)];
         let url = self.url(&format!("manifests/{identifier}"));
         self.exists(&Call {
@@ -148,7 +148,7 @@ impl Session {
     }
 
     /// Whether a blob exists.
-    pub fn has_blob(&self, digest: &str) -> Result<bool, Error> {
+    pub(crate) fn has_blob(&self, digest: &str) -> Result<bool, Error> {
         let url = self.url(&format!("blobs/{digest}"));
         self.exists(&Call::new("HEAD", &url))
     }
@@ -159,14 +159,14 @@ impl Session {
     }
 
     /// The bytes of a blob, unchecked.
-    pub fn blob(&self, digest: &str) -> Result<impl Read + use<>, Error> {
+    pub(crate) fn blob(&self, digest: &str) -> Result<impl Read + use<>, Error> {
         let url = self.url(&format!("blobs/{digest}"));
         let response = retrying(|| self.expect(&Call::new("GET", &url), &[200]))?;
         Ok(response.into_body().into_reader())
     }
 
     /// A small blob whose digest was checked.
-    pub fn small_blob(&self, digest: &str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn small_blob(&self, digest: &str) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         self.blob(digest)?
             .read_to_end(&mut bytes)
@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// Asks the registry to link a blob of another of its repositories; `false`: upload it.
-    pub fn mount(&self, digest: &str, from: &str) -> Result<bool, Error> {
+    pub(crate) fn mount(&self, digest: &str, from: &str) -> Result<bool, Error> {
         let url = self.url(&format!(
             "blobs/uploads/?from={}&mount={}&origin={}",
             words::query(from),
@@ -200,7 +200,7 @@ impl Session {
     }
 
     /// Uploads a blob in one piece.
-    pub fn upload(&self, digest: &str, blob: Blob<'_>) -> Result<(), Error> {
+    pub(crate) fn upload(&self, digest: &str, blob: Blob<'_>) -> Result<(), Error> {
         retrying(|| self.upload_once(digest, blob))
     }
 
@@ -232,7 +232,7 @@ impl Session {
     }
 
     /// Stores a manifest under a tag or digest.
-    pub fn put_manifest(
+    pub(crate) fn put_manifest(
         &self,
         identifier: &str,
         media_type: &str,

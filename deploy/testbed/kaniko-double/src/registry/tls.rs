@@ -29,7 +29,7 @@ const SYSTEM_BUNDLES: &[&str] = &[
 
 /// The certificates of the process's environment: `SSL_CERT_FILE` or the system's bundle, and
 /// every file in `SSL_CERT_DIR`. To be read before a base image covers them.
-pub fn system_roots() -> Vec<CertificateDer<'static>> {
+pub(super) fn system_roots() -> Vec<CertificateDer<'static>> {
     let mut roots = Vec::new();
     if let Some(file) = std::env::var_os("SSL_CERT_FILE") {
         roots.extend(certificates(Path::new(&file)));
@@ -49,7 +49,7 @@ pub fn system_roots() -> Vec<CertificateDer<'static>> {
 }
 
 /// The certificates of a file in PEM form; none when it cannot be read.
-pub fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
+pub(super) fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
     let Ok(bytes) = std::fs::read(path) else {
         return Vec::new();
     };
@@ -57,13 +57,16 @@ pub fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
 }
 
 /// Wraps connections of `https` URLs.
-pub struct TlsConnector {
+pub(super) struct TlsConnector {
     config: Arc<ClientConfig>,
 }
 
 impl TlsConnector {
     /// A connector that trusts some roots; `verify` off: that trusts everybody.
-    pub fn new(roots: &[CertificateDer<'static>], verify: bool) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        roots: &[CertificateDer<'static>],
+        verify: bool,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new(Arc::clone(&provider), roots, verify);
         let config = ClientConfig::builder_with_provider(provider)
@@ -119,7 +122,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
 }
 
 /// A connection inside TLS.
-pub struct TlsTransport {
+pub(super) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
@@ -253,7 +256,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// The executor's words for a failed handshake.
-pub fn failure_text(error: &rustls::Error, host: &str) -> String {
+pub(super) fn failure_text(error: &rustls::Error, host: &str) -> String {
     const VERIFY: &str = "tls: failed to verify certificate: x509: ";
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// What follows `METHOD URL: ` for an answer with an unexpected status.
-pub fn status(method: &str, code: u16, body: &str) -> String {
+pub(super) fn status(method: &str, code: u16, body: &str) -> String {
     let diagnostics = serde_json::from_str::<Value>(body)
         .ok()
         .and_then(|value| value.get("errors").and_then(Value::as_array).cloned())
@@ -67,7 +67,7 @@ fn reason(code: u16) -> &'static str {
 }
 
 /// A URL as error texts quote it: values of the query are hidden, but for those of a login.
-pub fn redacted(url: &str) -> String {
+pub(super) fn redacted(url: &str) -> String {
     let Some((path, query)) = url.split_once('?') else {
         return url.to_owned();
     };
@@ -84,14 +84,14 @@ pub fn redacted(url: &str) -> String {
 }
 
 /// A method as connection failures write it.
-pub fn capitalized(method: &str) -> String {
+pub(super) fn capitalized(method: &str) -> String {
     let mut letters = method.chars();
     let first = letters.next().map(String::from).unwrap_or_default();
     first + &letters.as_str().to_lowercase()
 }
 
 /// Percent encoding of a query value.
-pub fn query(text: &str) -> String {
+pub(super) fn query(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
