@@ -8,7 +8,9 @@ use crate::clock::Clock;
 use crate::components::Components;
 use crate::grpc::auth::TokenCache;
 use crate::http::metrics::Metrics;
+use crate::logs::LogStore;
 use crate::storage::Storage;
+use crate::topics::Topics;
 
 /// The parts of a running hub.
 pub struct Hub {
@@ -24,6 +26,14 @@ pub struct Hub {
     pub tokens: TokenCache,
     /// What `/metrics` tells.
     pub metrics: Metrics,
+    /// Logs of runs.
+    pub logs: LogStore,
+    /// Wakes those who wait for events of a run, by uuid.
+    pub events: Topics,
+    /// Wakes agents that wait for work, by name.
+    pub work: Topics,
+    /// Wakes agents that have orders to hear, by name.
+    pub orders: Topics,
     /// Set when the process is ending: long calls return.
     pub draining: CancellationToken,
 }

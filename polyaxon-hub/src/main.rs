@@ -28,7 +28,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let server = Server::start(settings).await?;
     if settings.print_address {
         let mut stdout = std::io::stdout();
-        writeln!(stdout, "http://{}", server.address())?;
+        writeln!(stdout, "{}", server.url())?;
         stdout.flush()?;
     }
     tokio::select! {

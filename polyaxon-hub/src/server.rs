@@ -1,12 +1,14 @@
 //! Start, one port, and the end.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use axum::Router;
+use axum::serve::{Listener, ListenerExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -16,10 +18,13 @@ use crate::data_dir::DataDir;
 use crate::grpc::auth::TokenCache;
 use crate::http::metrics::Metrics;
 use crate::hub::Hub;
+use crate::logs::{Blobs, LogStore};
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::storage::sqlite::SqliteStorage;
-use crate::{bootstrap, grpc, http};
+use crate::tls::{self, TlsListener};
+use crate::topics::Topics;
+use crate::{bootstrap, grpc, http, upkeep};
 
 /// How long calls may go on after the signal to end.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
@@ -30,10 +35,12 @@ const TOKEN_USES_INTERVAL: Duration = Duration::from_mins(1);
 /// A hub that serves.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     hub: Arc<Hub>,
     storage: SqliteStorage,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<io::Result<()>>,
     housekeeping: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
     _data: DataDir,
 }
 
@@ -52,14 +59,24 @@ impl Server {
     /// As [`Server::start`].
     pub async fn start_at(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         settings.check()?;
+        let tls = settings
+            .tls()
+            .map(|(certificate, key)| tls::config(certificate, key))
+            .transpose()?;
         let data = DataDir::open(&settings.data_dir)?;
         let key = data.key(rand::random())?;
         let storage = SqliteStorage::open(&data.database()).await?;
         bootstrap::run(&data, &storage, clock.now()).await?;
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let official = Official::embedded().context("the components of this hub are not valid")?;
+        let sealed = settings.log_store.clone().unwrap_or_else(|| data.logs());
+        let logs = LogStore::open(&data.open_logs(), Blobs::open(&sealed)?, shared.clone())?;
         let hub = Arc::new(Hub {
             components: Components::new(shared.clone(), official),
+            logs,
+            events: Topics::default(),
+            work: Topics::default(),
+            orders: Topics::default(),
             storage: shared,
             clock,
             key,
@@ -75,29 +92,27 @@ impl Server {
         let router = services
             .merge(http::router(hub.clone()))
             .fallback(http::fallback);
-        let draining = hub.draining.clone();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let housekeeping = tokio::spawn(note_token_uses(hub.clone()));
-        let listener = listener.tap_io(|connection| {
-            // Small answers must not wait for more bytes.
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "cannot set TCP_NODELAY");
-            }
-        });
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, router)
-                .with_graceful_shutdown(async move {
-                    draining.cancelled().await;
-                    grpc::stop_serving(&health).await;
-                })
-                .await
-        });
+        let upkeep = tokio::spawn(upkeep::run(hub.clone()));
+        let draining = hub.draining.clone();
+        let ending = async move {
+            draining.cancelled().await;
+            grpc::stop_serving(&health).await;
+        };
+        let serving = match tls {
+            Some(config) => serve(TlsListener::new(listener, config)?, router, ending),
+            None => serve(without_delay(listener), router, ending),
+        };
         tracing::info!(%address, data_dir = %settings.data_dir.display(), "serving");
         Ok(Self {
             address,
+            scheme,
             hub,
             storage,
             serving,
             housekeeping,
+            upkeep,
             _data: data,
         })
     }
@@ -106,6 +121,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address as clients want it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Ends long calls, waits for the rest for a while, and closes the database.
@@ -121,12 +142,38 @@ impl Server {
             serving.abort();
         }
         let _ = self.housekeeping.await;
+        let _ = self.upkeep.await;
         self.storage.close().await;
         match served {
             Ok(ended) => Ok(ended??),
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Serves until `ending`, then until the last call has been answered.
+fn serve<L>(
+    listener: L,
+    router: Router,
+    ending: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<io::Result<()>>
+where
+    L: Listener<Addr = SocketAddr>,
+{
+    tokio::spawn(async move {
+        axum::serve(listener, router)
+            .with_graceful_shutdown(ending)
+            .await
+    })
+}
+
+/// Small answers must not wait for more bytes.
+fn without_delay(listener: TcpListener) -> impl Listener<Io = TcpStream, Addr = SocketAddr> {
+    listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    })
 }
 
 /// Writes down when tokens were last used, now and then and at the end.

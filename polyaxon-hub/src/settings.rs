@@ -1,7 +1,7 @@
 //! Flags and environment of `polyaxon-hub`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use thiserror::Error;
@@ -30,6 +30,24 @@ pub struct Settings {
     #[arg(long)]
     pub print_address: bool,
 
+    /// Certificate chain of this hub, PEM
+    #[arg(
+        long,
+        env = "POLYAXON_HUB_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, PEM
+    #[arg(
+        long,
+        env = "POLYAXON_HUB_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+
     /// Serve a network without TLS because a proxy in front has it
     #[arg(long, env = "POLYAXON_HUB_INSECURE_BEHIND_PROXY")]
     pub insecure_behind_proxy: bool,
@@ -49,7 +67,7 @@ pub enum LogFormat {
 pub enum SettingsError {
     /// Tokens would cross the network in the clear.
     #[error(
-        "`--listen {listen}` is not a loopback address and this hub has no TLS of its own: listen on 127.0.0.1, or put a proxy with TLS in front and pass `--insecure-behind-proxy`"
+        "`--listen {listen}` is not a loopback address and tokens would cross the network in the clear: pass `--tls-cert` and `--tls-key`, or put a proxy with TLS in front and pass `--insecure-behind-proxy`"
     )]
     InsecureAddress {
         /// The address asked for.
@@ -58,12 +76,18 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// Files of certificate and key.
+    #[must_use]
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))
+    }
+
     /// Checks what single flags cannot.
     ///
     /// # Errors
     /// When the address would carry tokens in the clear.
     pub fn check(&self) -> Result<(), SettingsError> {
-        if self.listen.ip().is_loopback() || self.insecure_behind_proxy {
+        if self.listen.ip().is_loopback() || self.tls().is_some() || self.insecure_behind_proxy {
             Ok(())
         } else {
             Err(SettingsError::InsecureAddress {
@@ -90,9 +114,16 @@ mod tests {
             error.to_string().contains("--insecure-behind-proxy"),
             "{error}"
         );
-        assert_eq!(
-            parse(&["--listen", "0.0.0.0:8000", "--insecure-behind-proxy"]),
-            Ok(())
-        );
+        for more in [
+            &["--insecure-behind-proxy"][..],
+            &["--tls-cert", "c", "--tls-key", "k"],
+        ] {
+            assert_eq!(
+                parse(&[&["--listen", "0.0.0.0:8000"], more].concat()),
+                Ok(())
+            );
+        }
+        let half = ["polyaxon-hub", "--data-dir", "d", "--tls-cert", "c"];
+        assert!(Settings::try_parse_from(half).is_err());
     }
 }

@@ -1,17 +1,25 @@
 //! The gRPC services, one file each.
 
 mod access;
+mod agent;
 pub mod auth;
 mod components;
 mod convert;
 pub mod errors;
+mod log_intake;
+mod run_convert;
+mod runs;
+mod transfer;
 
 use std::sync::Arc;
 
 use axum::Router;
 use polyaxon_proto::FILE_DESCRIPTOR_SET;
+use polyaxon_proto::agent::v1::agent_server::AgentServer;
 use polyaxon_proto::hub::v1::access_server::AccessServer;
 use polyaxon_proto::hub::v1::components_server::ComponentsServer;
+use polyaxon_proto::runs::v1::runs_server::RunsServer;
+use polyaxon_proto::transfer::v1::transfer_server::TransferServer;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
@@ -35,6 +43,15 @@ pub async fn router(
     reporter
         .set_serving::<ComponentsServer<components::ComponentsService>>()
         .await;
+    reporter
+        .set_serving::<RunsServer<runs::RunsService>>()
+        .await;
+    reporter
+        .set_serving::<AgentServer<agent::AgentService>>()
+        .await;
+    reporter
+        .set_serving::<TransferServer<transfer::TransferService>>()
+        .await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()?;
@@ -46,6 +63,17 @@ pub async fn router(
         )
         .add_service(
             ComponentsServer::new(components::ComponentsService(hub.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            RunsServer::new(runs::RunsService(hub.clone())).max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            AgentServer::new(agent::AgentService(hub.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            TransferServer::new(transfer::TransferService(hub.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         );
     let guarded = routes
@@ -60,7 +88,14 @@ pub async fn router(
 
 /// Says in the health service that no new calls are wanted.
 pub async fn stop_serving(reporter: &HealthReporter) {
-    for service in ["", "polyaxon.hub.v1.Access", "polyaxon.hub.v1.Components"] {
+    for service in [
+        "",
+        "polyaxon.hub.v1.Access",
+        "polyaxon.hub.v1.Components",
+        "polyaxon.runs.v1.Runs",
+        "polyaxon.agent.v1.Agent",
+        "polyaxon.transfer.v1.Transfer",
+    ] {
         reporter
             .set_service_status(service, ServingStatus::NotServing)
             .await;

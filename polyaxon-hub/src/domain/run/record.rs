@@ -270,6 +270,25 @@ impl RunRecord {
         )))
     }
 
+    /// Takes a new run through `created` and `compiled` to `queued`; answers the events.
+    pub fn begin(&mut self, source: &str, at: Millis) -> Vec<EventRecord> {
+        let accepted = Cause {
+            reason: "Accepted",
+            message: "",
+            source,
+            at,
+            now: at,
+        };
+        let created = self.state.shown();
+        let mut events = vec![self.entry(1, created, accepted.reason, false, accepted)];
+        for (event, reason) in [(Event::Compile, "Composed"), (Event::Queue, "Waiting")] {
+            if let Ok(entry) = self.change(event, Cause::of_hub(reason, "", at)) {
+                events.extend(entry);
+            }
+        }
+        events
+    }
+
     /// The entry for a report that changes nothing.
     pub fn ignored(&mut self, attempt: u32, status: Status, cause: Cause<'_>) -> EventRecord {
         self.entry(attempt, status, cause.reason, true, cause)
