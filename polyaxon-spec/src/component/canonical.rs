@@ -5,6 +5,8 @@ use std::fmt::Write;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use crate::yaml::write_float;
+
 /// Writes a value with sorted keys and without spaces.
 pub(super) fn write(value: &Json) -> String {
     let mut out = String::new();
@@ -41,19 +43,45 @@ fn push(out: &mut String, value: &Json) {
                 if index > 0 {
                     out.push(',');
                 }
-                push(out, &Json::String(key.clone()));
+                push_text(out, key);
                 out.push(':');
                 push(out, value);
             }
             out.push('}');
         }
-        // The debug form of a float is the shortest one that reads back equal, and never that of an integer.
+        // A form that JSON and YAML 1.1 both read as this float, so that the stored text may be read by either.
         Json::Number(number) => match (number.is_f64(), number.as_f64()) {
-            (true, Some(float)) => push_display(out, format_args!("{float:?}")),
+            (true, Some(float)) => out.push_str(&write_float(float)),
             _ => push_display(out, format_args!("{number}")),
         },
-        Json::Null | Json::Bool(_) | Json::String(_) => push_display(out, format_args!("{value}")),
+        Json::String(text) => push_text(out, text),
+        Json::Null | Json::Bool(_) => push_display(out, format_args!("{value}")),
     }
+}
+
+/// JSON escapes as little as it may; the rest here is what YAML cannot hold or reads as a line break.
+fn push_text(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}'
+            | '\u{fffe}'
+            | '\u{ffff}' => push_display(out, format_args!("\\u{:04x}", u32::from(character))),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
 }
 
 fn push_display(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -63,8 +63,8 @@ impl Component {
 
     /// The bytes that the digest is over: the authored document as UTF-8 with sorted keys and without spaces.
     ///
-    /// Integers are as written, floats have their shortest form and always a `.0` or an exponent, dates are text,
-    /// nulls are kept.
+    /// Integers are as written, floats have their shortest digits and always a dot, dates are text, nulls are kept.
+    /// The text reads back equal as JSON and as YAML 1.1.
     pub fn canonical_json(&self) -> String {
         canonical::write(&self.authored)
     }

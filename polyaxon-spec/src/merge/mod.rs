@@ -5,6 +5,8 @@
 //! as a whole are not repeated.
 
 mod plain;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value as Json};
 

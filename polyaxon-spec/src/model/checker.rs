@@ -219,7 +219,9 @@ impl Checker {
                 let name = path.to_string();
                 let found = node.value.describe();
                 let message = format!("`{name}` takes text, not {found}");
-                let written = scalar.to_key();
+                let written = node
+                    .written()
+                    .map_or_else(|| scalar.to_key(), str::to_owned);
                 self.error(Code::WrongType, node, path, message).help =
                     Some(format!("quote it: `\"{written}\"`"));
                 node.to_json()

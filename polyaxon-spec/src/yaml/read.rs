@@ -352,7 +352,12 @@ impl<'input> Reader<'input> {
             .get(offset..)
             .and_then(|rest| rest.chars().next())
             .map_or(0, char::len_utf8);
-        let tab = self.source.text().get(offset..offset + end) == Some("\t");
+        let line = self.source.text().get(..offset + end).unwrap_or_default();
+        let line = line.rsplit('\n').next().unwrap_or_default();
+        let indent = line.len() - line.trim_start().len();
+        let tab = line
+            .get(..indent)
+            .is_some_and(|indent| indent.contains('\t'));
         let diagnostic = Diagnostic::error(
             Code::Syntax,
             format!("this is not valid YAML: {}", error.info()),

@@ -49,6 +49,12 @@ impl Node {
             .map(|(source, range)| Place::new(source, range.clone()))
     }
 
+    /// The text that the node was read from.
+    pub fn written(&self) -> Option<&str> {
+        let (source, range) = self.span.as_ref()?;
+        source.text().get(range.clone())
+    }
+
     /// A node that comes from no text.
     pub fn from_json(value: &serde_json::Value) -> Self {
         let value = match value {
