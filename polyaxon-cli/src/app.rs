@@ -103,6 +103,8 @@ fn dispatch(command: Command, app: &mut App) -> Outcome {
         Command::Admin(arguments) => connected(commands::admin::run(arguments, app)),
         Command::Components(arguments) => connected(commands::components::run(arguments, app)),
         Command::Ops(arguments) => connected(commands::ops::run(arguments, app)),
+        Command::Check(arguments) => commands::check::run(&arguments, app),
+        Command::Run(arguments) => connected(commands::run::run(arguments, app)),
         Command::Sandbox(arguments) => connected(commands::sandbox::run(arguments, app)),
         Command::Login(arguments) => connected(commands::login::run(arguments, app)),
         Command::Project(arguments) => connected(commands::project::run(arguments, app)),
@@ -112,7 +114,7 @@ fn dispatch(command: Command, app: &mut App) -> Outcome {
 }
 
 /// Runs a command that talks to a hub.
-fn connected(command: impl Future<Output = Outcome>) -> Outcome {
+pub(crate) fn connected(command: impl Future<Output = Outcome>) -> Outcome {
     // Fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tokio::runtime::Builder::new_current_thread()

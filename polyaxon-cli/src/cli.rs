@@ -33,6 +33,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Admin(commands::admin::Arguments),
+    Check(commands::check::Arguments),
     Completion(commands::completion::Arguments),
     #[command(visible_alias = "hub")]
     Components(commands::components::Arguments),
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Ops(commands::ops::Arguments),
     #[command(alias = "projects")]
     Project(commands::project::Arguments),
+    Run(commands::run::Arguments),
     Sandbox(commands::sandbox::Arguments),
     Version(commands::version::Arguments),
     Whoami(commands::whoami::Arguments),

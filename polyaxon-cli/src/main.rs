@@ -11,6 +11,7 @@ mod error;
 mod exit;
 mod follow;
 mod sandbox;
+mod submission;
 mod ui;
 mod view;
 

@@ -18,39 +18,39 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 /// The only token that is accepted.
-pub const TOKEN: &str = "plx_0123456789abcdefghijklmnopqrstuvwxyz";
+pub(crate) const TOKEN: &str = "plx_0123456789abcdefghijklmnopqrstuvwxyz";
 
 type Answer<T> = Result<Response<T>, Status>;
 type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What the hub knows and what it was asked.
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     /// Every run; `Get` answers them.
-    pub runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
     /// How many times `Get` still answers that the run is running.
-    pub running_for: usize,
-    pub events: Vec<Event>,
-    pub log: Vec<LogChunk>,
+    pub(crate) running_for: usize,
+    pub(crate) events: Vec<Event>,
+    pub(crate) log: Vec<LogChunk>,
     /// How many streams still break after one message.
-    pub breaks: usize,
+    pub(crate) breaks: usize,
     /// Streams stay open after the last message.
-    pub holds: bool,
-    pub components: Vec<Component>,
-    pub versions: Vec<Version>,
+    pub(crate) holds: bool,
+    pub(crate) components: Vec<Component>,
+    pub(crate) versions: Vec<Version>,
     /// The next `Create`, `Check`, `Resolve` or `Register` answers this.
-    pub refusal: Option<Status>,
-    pub warnings: Vec<String>,
-    pub created: Vec<CreateRequest>,
-    pub checked: Vec<CheckRequest>,
-    pub registered: Vec<RegisterRequest>,
-    pub stopped: Vec<StopRequest>,
-    pub listed: Vec<ListRequest>,
+    pub(crate) refusal: Option<Status>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) created: Vec<CreateRequest>,
+    pub(crate) checked: Vec<CheckRequest>,
+    pub(crate) registered: Vec<RegisterRequest>,
+    pub(crate) stopped: Vec<StopRequest>,
+    pub(crate) listed: Vec<ListRequest>,
 }
 
 /// The hub; it ends with the value.
-pub struct FakeHub {
-    pub address: String,
+pub(crate) struct FakeHub {
+    pub(crate) address: String,
     shared: Shared,
     _runtime: tokio::runtime::Runtime,
 }
@@ -88,7 +88,7 @@ impl Shared {
 }
 
 impl FakeHub {
-    pub fn start(state: State) -> anyhow::Result<Self> {
+    pub(crate) fn start(state: State) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -123,7 +123,7 @@ impl FakeHub {
         })
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.shared.lock()
     }
 }

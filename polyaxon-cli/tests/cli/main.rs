@@ -1,9 +1,11 @@
 //! The command line against a hub in this process: exit statuses and every word that is printed.
 
+mod check;
 mod components;
 mod fake_hub;
 mod follow;
 mod ops;
 mod process;
+mod run;
 mod runs;
 mod trouble;

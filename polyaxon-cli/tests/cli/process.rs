@@ -6,20 +6,20 @@ use std::process::{Command, Stdio};
 use crate::fake_hub::{FakeHub, TOKEN};
 
 /// A home of its own and the hub that it knows.
-pub struct Home {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Home {
+    pub(crate) folder: tempfile::TempDir,
     host: String,
 }
 
 /// What the program left behind.
-pub struct Output {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Output {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Output {
-    pub fn of(output: &std::process::Output) -> Self {
+    pub(crate) fn of(output: &std::process::Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
             status: output.status.code(),
@@ -41,27 +41,27 @@ impl std::fmt::Display for Output {
 }
 
 impl Home {
-    pub fn of(hub: &FakeHub) -> anyhow::Result<Self> {
+    pub(crate) fn of(hub: &FakeHub) -> anyhow::Result<Self> {
         Self::at(&hub.address)
     }
 
-    pub fn at(host: &str) -> anyhow::Result<Self> {
+    pub(crate) fn at(host: &str) -> anyhow::Result<Self> {
         Ok(Self {
             folder: tempfile::tempdir()?,
             host: host.to_owned(),
         })
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
         Ok(std::fs::write(self.path().join(name), text)?)
     }
 
     /// The program, not started yet; it knows nothing of this process' environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_polyaxon"));
         command
             .env_clear()
@@ -74,7 +74,7 @@ impl Home {
         command
     }
 
-    pub fn polyaxon(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+    pub(crate) fn polyaxon(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         Ok(Output::of(&self.command(arguments).output()?))
     }
 }

@@ -5,19 +5,19 @@ use polyaxon_proto::transfer::v1::LogChunk;
 
 use crate::fake_hub::State;
 
-pub const UUID: &str = "0192f3a0b7c17000800000000000000a";
+pub(crate) const UUID: &str = "0192f3a0b7c17000800000000000000a";
 
 /// 2026-01-02T03:04:05Z.
 const START: i64 = 1_767_323_045;
 
-pub fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+pub(crate) fn at(seconds: i64) -> Option<prost_types::Timestamp> {
     Some(prost_types::Timestamp {
         seconds: START + seconds,
         nanos: 0,
     })
 }
 
-pub fn build(status: Status) -> Run {
+pub(crate) fn build(status: Status) -> Run {
     Run {
         uuid: UUID.to_owned(),
         owner: "default".to_owned(),
@@ -37,7 +37,7 @@ pub fn build(status: Status) -> Run {
     }
 }
 
-pub fn succeeded() -> Run {
+pub(crate) fn succeeded() -> Run {
     Run {
         build: Some(BuildResult {
             image: "127.0.0.1:5000/team/app:1".to_owned(),
@@ -49,7 +49,7 @@ pub fn succeeded() -> Run {
     }
 }
 
-pub fn failed() -> Run {
+pub(crate) fn failed() -> Run {
     Run {
         message: "the container `polyaxon-main` failed".to_owned(),
         failure: Some(Failure {
@@ -64,7 +64,7 @@ pub fn failed() -> Run {
 }
 
 /// The way of a run to its end.
-pub fn events(end: Status) -> Vec<Event> {
+pub(crate) fn events(end: Status) -> Vec<Event> {
     [
         (Status::Created, 0),
         (Status::Queued, 0),
@@ -83,7 +83,7 @@ pub fn events(end: Status) -> Vec<Event> {
     .collect()
 }
 
-pub fn log(lines: &[&str]) -> Vec<LogChunk> {
+pub(crate) fn log(lines: &[&str]) -> Vec<LogChunk> {
     let mut offset = 0;
     lines
         .iter()
@@ -104,7 +104,7 @@ pub fn log(lines: &[&str]) -> Vec<LogChunk> {
         .collect()
 }
 
-pub const LOG: [&str; 4] = [
+pub(crate) const LOG: [&str; 4] = [
     r#"{"level":"info","msg":"Retrieving image manifest busybox:1.36","time":"2026-01-02T03:04:05Z"}"#,
     r#"{"level":"info","msg":"RUN pip3 install polyaxon","time":"2026-01-02T03:04:06Z"}"#,
     "Collecting polyaxon",
@@ -112,7 +112,7 @@ pub const LOG: [&str; 4] = [
 ];
 
 /// A hub with one run and its log.
-pub fn hub_with(run: Run) -> State {
+pub(crate) fn hub_with(run: Run) -> State {
     State {
         events: events(run.status()),
         runs: vec![run],

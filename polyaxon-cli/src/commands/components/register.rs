@@ -42,7 +42,12 @@ pub(super) async fn run(arguments: Arguments, target: TypedRef, app: &App) -> Ou
     })?;
     let source =
         polyaxon_spec::source::Source::from_bytes(arguments.file.display().to_string(), &content)?;
-    polyaxon_spec::yaml::read(&source)?;
+    let (_, warnings) = polyaxon_spec::component::Component::read(&source)?;
+    if !warnings.is_empty() {
+        let colour = app.ui.talk_has_colour();
+        app.ui
+            .talk(polyaxon_spec::diagnostic::render(&warnings, colour))?;
+    }
     let hub = app.hub()?;
     let request = RegisterRequest {
         owner: if target.names_owner {

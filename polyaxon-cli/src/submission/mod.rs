@@ -1,0 +1,162 @@
+//! What is submitted: read from files, urls, the hub's names and flags.
+
+mod files;
+pub(crate) mod official;
+mod web;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use polyaxon_spec::compose::{CompiledOperation, compose};
+use polyaxon_spec::diagnostic::{Diagnostic, Report, render};
+use polyaxon_spec::operation::{Flags, Operation};
+use polyaxon_spec::params;
+use polyaxon_spec::refs::{Reference, ReferenceKind};
+use polyaxon_spec::source::Source;
+
+use crate::error::CommandError;
+use crate::ui::Ui;
+use crate::view::name::{Named, parse_name};
+
+/// Most components that one operation may refer to, directly or not.
+const MOST_REFERENCES: usize = 100;
+
+/// Where an operation comes from and what flags say about it.
+#[derive(Args, Debug, Default)]
+pub(crate) struct SubmissionArguments {
+    /// Polyaxonfile; `-` reads standard input. Further ones are laid over the first, or over `--url` and `--hub`
+    #[arg(short, long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Polyaxonfile behind an address
+    #[arg(long, conflicts_with = "hub")]
+    url: Option<String>,
+    /// Component of the hub, `[OWNER/]NAME[:VERSION]`
+    #[arg(long, value_name = "COMPONENT")]
+    hub: Option<String>,
+    /// A param; may be repeated
+    #[arg(
+        short = 'P',
+        long = "param",
+        alias = "params",
+        value_name = "NAME=VALUE"
+    )]
+    params: Vec<String>,
+    /// Project, `NAME` or `OWNER/NAME`
+    #[arg(short, long, value_parser = parse_name)]
+    pub(crate) project: Option<Named>,
+    /// Name of the run
+    #[arg(short, long)]
+    name: Option<String>,
+    /// What the run is for
+    #[arg(long)]
+    description: Option<String>,
+    /// Tags, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    tags: Vec<String>,
+    /// Names of presets, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    presets: Vec<String>,
+    /// Queue, `QUEUE` or `AGENT/QUEUE`
+    #[arg(short, long)]
+    queue: Option<String>,
+    /// Namespace (also `-ns`)
+    #[arg(long)]
+    namespace: Option<String>,
+}
+
+/// An operation that was read, with the components of its files and urls.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) operation: Operation,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+impl SubmissionArguments {
+    fn flags(&self) -> Flags {
+        Flags {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            tags: self.tags.clone(),
+            presets: self.presets.clone(),
+            queue: self.queue.clone(),
+            namespace: self.namespace.clone(),
+            params: self.params.clone(),
+            ..Flags::default()
+        }
+    }
+
+    /// Reads everything that the arguments name, and what that refers to in files and behind addresses.
+    pub(crate) async fn gather(&self) -> Result<Submission, CommandError> {
+        let flags = self.flags();
+        let mut files = self
+            .file
+            .iter()
+            .map(|path| files::read(path))
+            .collect::<Result<Vec<Source>, CommandError>>()?;
+        let (mut operation, warnings) = if let Some(hub_ref) = &self.hub {
+            Operation::for_hub(hub_ref, &files, &flags)?
+        } else if let Some(url) = &self.url {
+            let main = web::fetch(url).await?;
+            Operation::for_url(url, &main, &files, &flags)?
+        } else {
+            if files.is_empty() {
+                files.push(files::read(&files::default_file()?)?);
+            }
+            let overlays = files.split_off(1);
+            let main = files.pop().unwrap_or_else(|| Source::new("", ""));
+            Operation::read(&main, &overlays, &flags)?
+        };
+        collect(&mut operation).await?;
+        Ok(Submission {
+            operation,
+            warnings,
+        })
+    }
+}
+
+impl Submission {
+    /// Prints what is probably not meant.
+    pub(crate) fn show_warnings(&self, ui: &Ui) -> std::io::Result<()> {
+        if self.warnings.is_empty() {
+            return Ok(());
+        }
+        ui.talk(render(&self.warnings, ui.talk_has_colour()))
+    }
+
+    /// Composes the operation and checks its params, if it needs no component of the hub.
+    pub(crate) fn compiled(&self) -> Result<Option<CompiledOperation>, Report> {
+        if !self.operation.references().is_empty() {
+            return Ok(None);
+        }
+        let compiled = compose(&self.operation)?;
+        params::check_document(&compiled.document, &compiled.params)
+            .map_err(|report| report.located(|field| self.operation.locate(field)))?;
+        Ok(Some(compiled))
+    }
+}
+
+/// Fetches what files and addresses refer to; references to the hub stay.
+async fn collect(operation: &mut Operation) -> Result<(), CommandError> {
+    for _ in 0..MOST_REFERENCES {
+        let Some(reference) = next_reference(operation) else {
+            return Ok(());
+        };
+        let source = match reference.kind {
+            ReferenceKind::Url => web::fetch(&reference.value).await?,
+            ReferenceKind::Path | ReferenceKind::Hub => {
+                files::read(reference.resolved_path().as_ref())?
+            }
+        };
+        operation.attach(&reference, &source)?;
+    }
+    Err(CommandError::Usage(format!(
+        "the operation refers to more than {MOST_REFERENCES} components; put them into the hub, or into fewer files"
+    )))
+}
+
+fn next_reference(operation: &Operation) -> Option<Reference> {
+    operation
+        .references()
+        .into_iter()
+        .find(|reference| reference.kind != ReferenceKind::Hub)
+}
