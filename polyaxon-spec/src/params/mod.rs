@@ -11,12 +11,24 @@ use serde_json::Value;
 pub use apply::apply_to;
 pub use check::check_document;
 
+use crate::compose::CompiledOperation;
+use crate::diagnostic::Report;
 use crate::model::{Io, Param};
 use crate::template;
 use crate::types::{self, IoType};
 
 /// Params by name, in the order of the file.
 pub type Params = IndexMap<String, Param>;
+
+/// Checks the params of a compiled operation, see [`check_document`].
+pub fn check(compiled: &CompiledOperation) -> Result<(), Report> {
+    check_document(&compiled.document, &compiled.params)
+}
+
+/// The document of a compiled operation with its params applied, see [`apply_to`].
+pub fn apply(compiled: &CompiledOperation) -> Result<Value, Report> {
+    apply_to(compiled.document.clone(), &compiled.params)
+}
 
 /// One declared input, output or context value with its place in the document.
 #[derive(Debug, Clone)]

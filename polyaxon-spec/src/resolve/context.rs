@@ -12,7 +12,7 @@ use crate::params::declarations;
 use crate::template::{Context, python};
 
 /// Root of everything that init containers and main share.
-pub(crate) const CONTEXT_PATH: &str = "/plx-context";
+const CONTEXT_PATH: &str = "/plx-context";
 /// Folder of artifacts and of what initializers bring.
 pub(crate) const ARTIFACTS_PATH: &str = "/plx-context/artifacts";
 

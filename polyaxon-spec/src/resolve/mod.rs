@@ -7,13 +7,17 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use connections::{init_names, run_names};
+pub(crate) use context::ARTIFACTS_PATH;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalog::Catalog;
+use crate::compose::CompiledOperation;
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::params::{self, Params};
+use crate::params;
 
 /// Everything about a run that templates and pods want to know.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -94,14 +98,13 @@ impl ResolvedOperation {
     }
 }
 
-/// Applies params, binds connections and renders every template of a compiled document.
-pub fn resolve_document(
-    document: Value,
-    params: &Params,
+/// Applies params, binds connections and renders every template. Presets have been applied before.
+pub fn resolve(
+    compiled: &CompiledOperation,
     run: &RunContext,
     catalog: &Catalog,
 ) -> Result<ResolvedOperation, Report> {
-    let mut document = params::apply_to(document, params)?;
+    let mut document = params::apply(compiled)?;
     check_kind(&document)?;
     let early = context::Names::early(&document, run)?;
     connections::bind(&mut document, &early, catalog)?;

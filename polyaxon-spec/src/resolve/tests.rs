@@ -50,7 +50,11 @@ fn document() -> Value {
 
 fn resolve_with(document: Value, params: Value) -> Result<ResolvedOperation, Report> {
     let params = serde_json::from_value(params).expect("params");
-    resolve_document(document, &params, &context(), &catalog())
+    resolve(
+        &CompiledOperation { document, params },
+        &context(),
+        &catalog(),
+    )
 }
 
 #[test]

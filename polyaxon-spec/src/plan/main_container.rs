@@ -1,0 +1,152 @@
+//! The container that does the work.
+
+use serde_json::Value;
+
+use super::connections::{Additions, ResourceKind, catalog_variable};
+use super::container::{self, unique_variables};
+use super::environment::{Service, variables};
+use super::init::context_volume;
+use super::scene::{
+    ARTIFACTS_PATH, ARTIFACTS_VOLUME, CONFIGS_PATH, CONFIGS_VOLUME, DOCKER_SOCKET, DOCKER_VOLUME,
+    SHM_VOLUME, Scene, TOOLS_PATH, TOOLS_VOLUME,
+};
+use super::{ContainerPlan, EnvVar, Mount, Role};
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::params::declarations;
+use crate::template::python;
+
+/// Name of the main container.
+pub(super) const MAIN: &str = "polyaxon-main";
+
+pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
+    let Some(given) = scene.section.get("container").filter(|c| !c.is_null()) else {
+        return Err(
+            Diagnostic::error(Code::CannotPlan, "the run has no `container`")
+                .in_field("run.container")
+                .with_help("add `container: {image: ...}`")
+                .into(),
+        );
+    };
+    let mut main = container::read(given, "run.container")?;
+    if main.image.is_empty() {
+        return Err(
+            Diagnostic::error(Code::CannotPlan, "the container has no `image`")
+                .in_field("run.container.image")
+                .into(),
+        );
+    }
+    main.name = MAIN.to_owned();
+    main.role = Role::Main;
+    extend(scene, &mut main);
+    Ok(main)
+}
+
+/// Adds what the main container and the user's sidecars share: mounts, variables, connections.
+pub(super) fn extend(scene: &Scene<'_>, container: &mut ContainerPlan) {
+    let connections = scene.of_main();
+    let mut additions = Additions::of(&connections);
+    for (resources, kind) in [
+        (&scene.catalog.secrets, ResourceKind::Secret),
+        (&scene.catalog.config_maps, ResourceKind::ConfigMap),
+    ] {
+        for resource in resources.iter().filter(|r| r.is_requested == Some(true)) {
+            additions.add(resource, kind);
+        }
+    }
+    let mut mounts = own_mounts(scene);
+    mounts.append(&mut additions.mounts);
+    for mount in mounts {
+        if !container
+            .mounts
+            .iter()
+            .any(|known| known.path == mount.path)
+        {
+            container.mounts.push(mount);
+        }
+    }
+    let mut env = std::mem::take(&mut container.env);
+    env.extend(variables(scene, Service::Runner));
+    for (name, on) in [
+        (
+            "POLYAXON_COLLECT_ARTIFACTS",
+            scene.plugins.collect_artifacts,
+        ),
+        (
+            "POLYAXON_COLLECT_RESOURCES",
+            scene.plugins.collect_resources,
+        ),
+    ] {
+        if on {
+            env.push(EnvVar::value(name, "true"));
+        }
+    }
+    if let Some(store) = &scene.catalog.artifacts_store {
+        env.push(EnvVar::value("POLYAXON_ARTIFACTS_STORE_NAME", &store.name));
+    }
+    env.extend(catalog_variable(&connections));
+    env.append(&mut additions.env);
+    env.extend(param_variables(scene));
+    if !has_gpu(&container.resources) {
+        env.push(EnvVar::value("NVIDIA_VISIBLE_DEVICES", "none"));
+    }
+    container.env = unique_variables(env);
+    container.env_from.append(&mut additions.env_from);
+}
+
+fn own_mounts(scene: &Scene<'_>) -> Vec<Mount> {
+    let plugins = &scene.plugins;
+    let mut mounts = Vec::new();
+    let mut add = |on: bool, volume: &str, path: &str, read_only: Option<bool>| {
+        if on {
+            mounts.push(Mount {
+                volume: volume.to_owned(),
+                path: path.to_owned(),
+                read_only,
+                ..Mount::default()
+            });
+        }
+    };
+    add(plugins.auth, CONFIGS_VOLUME, CONFIGS_PATH, Some(true));
+    add(plugins.docker, DOCKER_VOLUME, DOCKER_SOCKET, None);
+    add(plugins.shm, SHM_VOLUME, "/dev/shm", None);
+    add(plugins.tmux, TOOLS_VOLUME, TOOLS_PATH, Some(true));
+    let shares_artifacts = plugins.collect_artifacts || scene.inits.iter().any(fills_artifacts);
+    add(
+        shares_artifacts,
+        ARTIFACTS_VOLUME,
+        ARTIFACTS_PATH,
+        Some(false),
+    );
+    for init in &scene.inits {
+        if let (Some(volume), Some(path)) = (context_volume(init), &init.path) {
+            add(true, &volume, path, None);
+        }
+    }
+    mounts
+}
+
+/// Whether an initializer writes into the shared folder of artifacts.
+fn fills_artifacts(init: &crate::model::Init) -> bool {
+    super::init::is_ours(init) && context_volume(init).is_none()
+}
+
+/// Params with `toEnv`.
+fn param_variables(scene: &Scene<'_>) -> Vec<EnvVar> {
+    declarations(scene.document)
+        .into_iter()
+        .filter_map(|declaration| {
+            let io = declaration.io;
+            let name = io.to_env.filter(|name| !name.is_empty())?;
+            let value = io.value.unwrap_or(Value::Null);
+            Some(EnvVar::value(name, python::env_text(&value)))
+        })
+        .collect()
+}
+
+fn has_gpu(resources: &Value) -> bool {
+    let limits = resources.get("limits").and_then(Value::as_object);
+    limits
+        .into_iter()
+        .flatten()
+        .any(|(name, _)| name.contains("gpu"))
+}
