@@ -9,4 +9,5 @@ mod service {
     mod components;
     mod http;
     mod process;
+    mod tls;
 }
