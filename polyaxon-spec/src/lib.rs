@@ -9,6 +9,7 @@ pub mod component;
 pub mod compose;
 pub mod diagnostic;
 pub mod dockerfile;
+pub mod k8s;
 pub mod merge;
 pub mod model;
 pub mod operation;

@@ -1,0 +1,59 @@
+//! The custom resource of the Polyaxon operator.
+
+use serde_json::{Map, Value, json};
+
+use super::pod;
+use crate::plan::{PodPlan, Termination};
+
+/// Group and version of the resource.
+pub const API_VERSION: &str = "polyaxon.com/v1";
+
+/// The plan as the resource that the Polyaxon operator runs: what the reference creates, and nothing of ours.
+pub fn resource(plan: &PodPlan) -> Value {
+    let mut template = Map::new();
+    template.insert("metadata".into(), pod::metadata(plan, &plan.name));
+    template.insert("spec".into(), Value::Object(pod::spec(plan)));
+    let mut spec = Map::new();
+    spec.insert("template".into(), Value::Object(template));
+    let (kind, key) = match &plan.service {
+        None => ("Job", "batchJobSpec"),
+        Some(service) => {
+            spec.insert("ports".into(), json!(service.ports));
+            if let Some(replicas) = service.replicas {
+                spec.insert("replicas".into(), json!(replicas));
+            }
+            if let Some(is_external) = service.is_external {
+                spec.insert("isExternal".into(), json!(is_external));
+            }
+            ("Service", "serviceSpec")
+        }
+    };
+    let mut fields = Map::new();
+    fields.insert("apiVersion".into(), json!(API_VERSION));
+    fields.insert("kind".into(), json!(kind));
+    fields.insert("metadata".into(), pod::metadata(plan, &plan.name));
+    fields.insert(key.into(), Value::Object(spec));
+    if let Some(limits) = &plan.termination {
+        fields.insert("termination".into(), termination(limits));
+    }
+    fields.insert("collectLogs".into(), json!(plan.collect_logs));
+    fields.insert("syncStatuses".into(), json!(plan.sync_statuses));
+    fields.insert("notifications".into(), json!(plan.notifications));
+    Value::Object(fields)
+}
+
+/// Limits in the words of a Job; zero counts as not set, as in the reference.
+fn termination(limits: &Termination) -> Value {
+    let mut fields = Map::new();
+    for (key, value) in [
+        ("backoffLimit", limits.max_retries.map(u64::from)),
+        ("activeDeadlineSeconds", limits.timeout_seconds),
+        ("ttlSecondsAfterFinished", limits.ttl_seconds),
+    ] {
+        if let Some(value) = value.filter(|value| *value > 0) {
+            fields.insert(key.to_owned(), json!(value));
+        }
+    }
+    fields.extend(limits.rest.clone());
+    Value::Object(fields)
+}

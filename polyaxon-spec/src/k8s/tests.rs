@@ -1,0 +1,119 @@
+use serde_json::json;
+
+use super::*;
+use crate::plan::{
+    ContainerPlan, EnvFrom, EnvSource, EnvVar, Mount, PodPlan, Role, Termination, VolumePlan,
+    VolumeSource,
+};
+
+fn plan() -> PodPlan {
+    PodPlan {
+        name: "plx-operation-1".into(),
+        namespace: "builds".into(),
+        kind: "job".into(),
+        init_containers: vec![ContainerPlan {
+            name: "polyaxon-init-auth".into(),
+            role: Role::Auth,
+            ..ContainerPlan::default()
+        }],
+        containers: vec![ContainerPlan {
+            name: "polyaxon-main".into(),
+            image: "executor".into(),
+            args: vec!["-d".into(), "a".into()],
+            env: vec![
+                EnvVar::value("A", "1"),
+                EnvVar {
+                    name: "R".into(),
+                    source: EnvSource::Raw(
+                        json!({"valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}),
+                    ),
+                },
+            ],
+            env_from: vec![EnvFrom::Secret("s".into())],
+            mounts: vec![Mount {
+                volume: "conf".into(),
+                path: "/conf".into(),
+                read_only: Some(true),
+                ..Mount::default()
+            }],
+            ..ContainerPlan::default()
+        }],
+        volumes: vec![VolumePlan {
+            name: "conf".into(),
+            source: VolumeSource::Secret {
+                name: "conf".into(),
+                items: vec![],
+                default_mode: Some(0o600),
+            },
+        }],
+        termination: Some(Termination {
+            max_retries: Some(0),
+            timeout_seconds: Some(100),
+            ..Termination::default()
+        }),
+        ..PodPlan::default()
+    }
+}
+
+#[test]
+fn a_job_is_one_attempt() {
+    let first = job(&plan(), 1).expect("job");
+    assert_eq!(first.metadata.name.as_deref(), Some("plx-operation-1"));
+    let second = job(&plan(), 2).expect("job");
+    assert_eq!(second.metadata.name.as_deref(), Some("plx-operation-1-2"));
+    let spec = second.spec.expect("spec");
+    assert_eq!(spec.backoff_limit, Some(0));
+    assert_eq!(spec.active_deadline_seconds, Some(700));
+    let template = spec.template;
+    let finalizers = template.metadata.and_then(|m| m.finalizers);
+    assert_eq!(finalizers, Some(vec![FINALIZER.to_owned()]));
+    let pod = template.spec.expect("pod");
+    assert_eq!(pod.restart_policy.as_deref(), Some("Never"));
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    assert_eq!(pod.containers[0].env.as_ref().map(Vec::len), Some(2));
+    assert_eq!(
+        pod.init_containers.expect("init")[0].image,
+        Some(format!(
+            "polyaxon/polyaxon-init:{}",
+            env!("CARGO_PKG_VERSION")
+        ))
+    );
+}
+
+#[test]
+fn a_field_that_kubernetes_does_not_take_is_an_error() {
+    let mut plan = plan();
+    plan.containers[0]
+        .rest
+        .insert("livenessProbe".into(), json!("soon"));
+    let report = job(&plan, 1).expect_err("refused");
+    assert!(report.to_string().contains("Kubernetes"), "{report}");
+}
+
+#[test]
+fn a_resource_says_what_the_plan_says() {
+    let resource = resource(&plan());
+    assert_eq!(resource["kind"], "Job");
+    assert_eq!(
+        resource["termination"],
+        json!({"activeDeadlineSeconds": 100})
+    );
+    let spec = &resource["batchJobSpec"]["template"]["spec"];
+    assert_eq!(
+        spec["volumes"],
+        json!([{"name": "conf", "secret": {"secretName": "conf", "defaultMode": 384}}])
+    );
+    assert_eq!(
+        spec["containers"][0],
+        json!({
+            "name": "polyaxon-main",
+            "image": "executor",
+            "args": ["-d", "a"],
+            "env": [{"name": "A", "value": "1"},
+                {"name": "R", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}],
+            "envFrom": [{"secretRef": {"name": "s"}}],
+            "volumeMounts": [{"name": "conf", "mountPath": "/conf", "readOnly": true}],
+        })
+    );
+    assert!(spec.get("restartPolicy").is_none());
+}
