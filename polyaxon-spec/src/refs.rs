@@ -58,8 +58,7 @@ impl HubRef {
             None => (text, None),
         };
         let (path, version) = match rest.split(':').collect::<Vec<_>>().as_slice() {
-            [path] => (*path, DEFAULT_VERSION),
-            [path, ""] => (*path, DEFAULT_VERSION),
+            [path] | [path, ""] => (*path, DEFAULT_VERSION),
             [path, version] => (*path, *version),
             _ => return Err(bad("it has more than one version")),
         };

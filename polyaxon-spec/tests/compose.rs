@@ -1,5 +1,7 @@
 //! The golden cases up to composition: what the client sends, and what is composed of it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

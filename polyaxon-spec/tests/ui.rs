@@ -1,5 +1,7 @@
 //! What people read when a file is wrong: one snapshot per mistake.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 

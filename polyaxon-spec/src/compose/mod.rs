@@ -47,12 +47,11 @@ fn compose_fields(fields: &Map<String, Json>) -> Result<CompiledOperation, Repor
 
 /// A document with everything below it applied.
 fn effective(fields: &Map<String, Json>, section: &str) -> Result<Map<String, Json>, Report> {
-    let mut base = match fields.get("component") {
-        Some(Json::Object(component)) => effective(component, &join(section, "component"))?,
-        _ => {
-            refuse_reference(fields, section)?;
-            Map::new()
-        }
+    let mut base = if let Some(Json::Object(component)) = fields.get("component") {
+        effective(component, &join(section, "component"))?
+    } else {
+        refuse_reference(fields, section)?;
+        Map::new()
     };
     let strategy = Strategy::of(fields);
     let is_strict = |fields: &Map<String, Json>| fields.get("strictParams") == Some(&true.into());

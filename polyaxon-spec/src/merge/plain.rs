@@ -7,7 +7,6 @@ use super::Strategy;
 /// Patches a value that is set.
 pub(crate) fn merge_plain(old: &mut Json, new: &Json, strategy: Strategy) {
     match (strategy, &mut *old, new) {
-        (Strategy::IsNull, ..) => {}
         (Strategy::PostMerge, Json::Object(old), Json::Object(new)) => overlay(old, new),
         (Strategy::PreMerge, Json::Object(old), Json::Object(new)) => fill(old, new),
         (Strategy::PostMerge, Json::Array(old), Json::Array(new)) => {
@@ -19,7 +18,7 @@ pub(crate) fn merge_plain(old: &mut Json, new: &Json, strategy: Strategy) {
             old.clone_from(new);
             old.extend(kept);
         }
-        (Strategy::PreMerge, ..) => {}
+        (Strategy::PreMerge | Strategy::IsNull, ..) => {}
         (Strategy::Replace | Strategy::PostMerge, ..) => *old = new.clone(),
     }
 }

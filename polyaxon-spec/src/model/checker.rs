@@ -180,10 +180,11 @@ impl Checker {
         if node.value.is_null() {
             return Json::Null;
         }
-        if field.templated && !matches!(field.kind, Kind::Text | Kind::Any | Kind::Tags) {
-            if let Some(text) = node.value.as_text().filter(|text| is_template(text)) {
-                return text.into();
-            }
+        if field.templated
+            && !matches!(field.kind, Kind::Text | Kind::Any | Kind::Tags)
+            && let Some(text) = node.value.as_text().filter(|text| is_template(text))
+        {
+            return text.into();
         }
         self.kind(node, &field.kind, path)
     }
@@ -374,12 +375,11 @@ impl Checker {
             return node.to_json();
         };
         let found = kind.value.value.as_text().unwrap_or_default();
-        match models.iter().find(|(name, _)| *name == found) {
-            Some((_, model)) => self.model(node, model, path),
-            None => {
-                self.one_of(&kind.value, &words, &path.field("kind"));
-                node.to_json()
-            }
+        if let Some((_, model)) = models.iter().find(|(name, _)| *name == found) {
+            self.model(node, model, path)
+        } else {
+            self.one_of(&kind.value, &words, &path.field("kind"));
+            node.to_json()
         }
     }
 

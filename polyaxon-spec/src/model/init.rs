@@ -274,7 +274,7 @@ fn check_variables(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json 
             }
             node.to_json()
         }
-        _ => checker.wrong_type(node, path, "a mapping, or a list of pairs"),
+        Value::Scalar(_) => checker.wrong_type(node, path, "a mapping, or a list of pairs"),
     }
 }
 

@@ -24,10 +24,9 @@ impl Operation {
         }
         let strategy = Strategy::of(&overlay.fields);
         for name in REFERENCES.iter().chain(&["component"]) {
-            if let Some(value) = overlay.fields.get(*name).filter(|value| !value.is_null()) {
-                if self.fields.get(*name) != Some(value) {
-                    return Err(second_component(&overlay, name));
-                }
+            let value = overlay.fields.get(*name).filter(|value| !value.is_null());
+            if value.is_some() && self.fields.get(*name) != value {
+                return Err(second_component(&overlay, name));
             }
         }
         overlay

@@ -28,20 +28,20 @@ impl Operation {
     /// The references without components, outer ones first.
     pub(super) fn found(&self) -> Vec<Found> {
         let mut found = Vec::new();
-        self.walk(String::new(), self.fields(), &[], &mut found);
+        self.walk("", self.fields(), &[], &mut found);
         found
     }
 
     fn walk(
         &self,
-        section: String,
+        section: &str,
         fields: &Map<String, Json>,
         chain: &[Link],
         found: &mut Vec<Found>,
     ) {
         let mut chain = chain.to_vec();
         let component = fields.get("component").and_then(Json::as_object);
-        if let Some(reference) = self.reference_of(&section, fields) {
+        if let Some(reference) = self.reference_of(section, fields) {
             let link = Link {
                 identity: identity(&reference),
                 text: reference.to_string(),
@@ -53,7 +53,7 @@ impl Operation {
             chain.push(link);
         }
         if let Some(component) = component {
-            self.walk(join(&section, "component"), component, &chain, found);
+            self.walk(&join(section, "component"), component, &chain, found);
         }
         for list in ["operations", "components"] {
             let items = fields
@@ -62,8 +62,8 @@ impl Operation {
                 .and_then(Json::as_array);
             for (index, item) in items.into_iter().flatten().enumerate() {
                 if let Json::Object(item) = item {
-                    let section = join(&section, &format!("run.{list}[{index}]"));
-                    self.walk(section, item, &chain, found);
+                    let section = join(section, &format!("run.{list}[{index}]"));
+                    self.walk(&section, item, &chain, found);
                 }
             }
         }
