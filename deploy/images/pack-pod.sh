@@ -17,6 +17,12 @@ out=$(realpath "$out")
 echo "pod image: building \`polyaxon-pod\`" >&2
 binary=$("$here/build-static.sh" polyaxon-pod)
 
+newer() {
+    local file
+    for file in "$@"; do [ "$out" -nt "$file" ] || return 1; done
+}
+newer "$binary" "$here"/*.sh && exit
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 packages="$("$here/debian-packages.sh" extract git,openssh-client,ca-certificates,busybox-static)"

@@ -12,6 +12,12 @@ out=$(realpath "$out")
 echo "kaniko-double: building" >&2
 binary=$("$images/build-static.sh" kaniko-double)
 
+newer() {
+    local file
+    for file in "$@"; do [ "$out" -nt "$file" ] || return 1; done
+}
+newer "$binary" "$0" "$images"/*.sh && exit
+
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 chmod 0755 "$root"

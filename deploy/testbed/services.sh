@@ -46,9 +46,9 @@ service_wait() {
     done
 }
 
-# service_stop DIR: SIGTERM, SIGKILL after ten seconds.
+# service_stop DIR: SIGTERM, SIGKILL after thirty seconds.
 service_stop() {
-    local dir=$1 pid tenths=100
+    local dir=$1 pid tenths=300
     if service_running "$dir"; then
         pid=$(cut -d ' ' -f 1 "$dir/pid")
         kill -TERM "$pid" 2>/dev/null || true

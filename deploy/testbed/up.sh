@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=deploy/testbed
-# shellcheck source=services.sh
+# shellcheck source-path=SCRIPTDIR source=services.sh
 source "$here/services.sh"
 
 case ${1-} in
