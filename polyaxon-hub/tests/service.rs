@@ -6,8 +6,11 @@ mod support;
 #[cfg(test)]
 mod service {
     mod access;
+    mod agents;
     mod components;
     mod http;
+    mod logs;
     mod process;
+    mod runs;
     mod tls;
 }

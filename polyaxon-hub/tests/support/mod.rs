@@ -1,5 +1,8 @@
 //! A hub on a port of its own, and clients of it.
 
+pub(crate) mod agent;
+pub(crate) mod runs;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,0 +1,96 @@
+//! Logs from the agent to the reader.
+
+use polyaxon_proto::runs::v1::Status as RunStatus;
+use polyaxon_proto::transfer::v1::ReadLogsRequest;
+use tonic::Code;
+
+use crate::support::TestHub;
+use crate::support::agent::FakeAgent;
+use crate::support::runs::User;
+
+#[tokio::test]
+async fn a_follower_gets_every_line_and_then_the_end() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let follower = {
+        let (mut user, run) = (User::of(&hub).await, run.clone());
+        tokio::spawn(async move { user.log(&run, true).await })
+    };
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    agent.report(&item, 1, RunStatus::Running).await;
+    assert_eq!(agent.push(&item, 0, &["one"], false).await.unwrap(), 4);
+    assert_eq!(user.log(&run, false).await, "one\n");
+    assert_eq!(
+        agent.push(&item, 0, &["one", "two"], false).await.unwrap(),
+        8
+    );
+    agent.report(&item, 2, RunStatus::Succeeded).await;
+    // The end comes after the outcome.
+    assert_eq!(agent.push(&item, 8, &["three"], true).await.unwrap(), 14);
+    assert_eq!(follower.await.unwrap(), "one\ntwo\nthree\n");
+    let request = ReadLogsRequest {
+        run: run.uuid.clone(),
+        attempt: 1,
+        from_offset: 9,
+        ..ReadLogsRequest::default()
+    };
+    let mut chunks = user.transfer.read_logs(request).await.unwrap().into_inner();
+    let chunk = chunks.message().await.unwrap().unwrap();
+    assert_eq!((chunk.offset, chunk.data.as_ref()), (9, &b"hree"[..]));
+    assert_eq!(chunks.message().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_run_that_never_started_has_an_empty_log() {
+    let hub = TestHub::start().await;
+    let _agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    user.stop(&run).await;
+    assert_eq!(user.log(&run, true).await, "");
+}
+
+#[tokio::test]
+async fn names_of_containers_are_checked() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    let message = polyaxon_proto::agent::v1::PushLogsRequest {
+        session: Some(agent.session.clone()),
+        run: item.run.clone(),
+        attempt: 1,
+        container: "../../etc".into(),
+        ..Default::default()
+    };
+    let mut answers = agent
+        .client
+        .push_logs(futures::stream::iter([message]))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        answers.message().await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+}
+
+#[tokio::test]
+async fn other_peoples_logs_are_not_written() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    let mut stranger = FakeAgent::start(&hub, "other", &[]).await;
+    assert_eq!(
+        stranger.push(&item, 0, &["false"], true).await.unwrap(),
+        6,
+        "taken and dropped"
+    );
+    assert_eq!(user.log(&run, false).await, "");
+}
