@@ -25,6 +25,10 @@ pub(crate) enum Request {
 
 /// The flags of a build.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one switch of the command line each"
+)]
 pub(crate) struct Options {
     /// `--context`: a folder, with or without `dir://`, or `tar://` and a gzipped archive.
     pub context: String,
@@ -94,6 +98,10 @@ pub(crate) struct Options {
 
 /// The flags that say how registries are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one switch of the command line each"
+)]
 pub(crate) struct TransportFlags {
     /// `--insecure`: plain HTTP for the push.
     pub insecure_push: bool,

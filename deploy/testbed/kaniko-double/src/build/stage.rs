@@ -87,7 +87,7 @@ pub(super) fn build(build: &mut Build<'_>, index: usize) -> Result<Image, Failur
         }
         work.carry_out(step)?;
     }
-    work.finish(&steps)
+    Ok(work.finish(&steps))
 }
 
 /// Keeps what later stages copy.
@@ -182,7 +182,10 @@ impl Work<'_, '_, '_> {
             return Ok(None);
         };
         let (place, sources) = self.sources(stage, instruction, copy, scope)?;
-        place.digest(&sources).map(Some).map_err(files_used)
+        place
+            .digest(&sources)
+            .map(Some)
+            .map_err(|error| files_used(&error))
     }
 
     fn sources(
@@ -212,7 +215,9 @@ impl Work<'_, '_, '_> {
             .iter()
             .map(|source| scope.expand(source))
             .collect::<Result<Vec<_>, _>>()?;
-        let sources = place.find(&texts, self.build.log).map_err(files_used)?;
+        let sources = place
+            .find(&texts, self.build.log)
+            .map_err(|error| files_used(&error))?;
         Ok((place, sources))
     }
 
@@ -311,7 +316,7 @@ impl Work<'_, '_, '_> {
         if self.snapshot.is_none() {
             log.info("Initializing snapshotter ...");
             log.info("Taking snapshot of full filesystem...");
-            let state = Snapshot::take(self.build.root).map_err(snapshot_failed)?;
+            let state = Snapshot::take(self.build.root).map_err(|error| snapshot_failed(&error))?;
             self.snapshot = Some(state);
         }
         let words = self.scope.command(form);
@@ -340,7 +345,7 @@ impl Work<'_, '_, '_> {
     /// A layer of everything that changed.
     fn snapshot_all(&mut self, step: &Step<'_>) -> Result<(), Failure> {
         self.build.log.info("Taking snapshot of full filesystem...");
-        let state = Snapshot::take(self.build.root).map_err(snapshot_failed)?;
+        let state = Snapshot::take(self.build.root).map_err(|error| snapshot_failed(&error))?;
         let before = self.snapshot.take().unwrap_or_default();
         let changes = before.changes_to(&state);
         self.snapshot = Some(state);
@@ -494,7 +499,8 @@ impl Work<'_, '_, '_> {
 
     fn store_layer(&mut self, step: &Step<'_>, changes: &Changes) -> Result<(), Failure> {
         let path = self.build.next_layer();
-        let layer = layer::write(self.build.root, changes, &path).map_err(snapshot_failed)?;
+        let layer = layer::write(self.build.root, changes, &path)
+            .map_err(|error| snapshot_failed(&error))?;
         let options = self.build.options;
         let instruction = step.instruction;
         if options.cache && !options.no_push_cache && cache::is_cacheable(instruction, options) {
@@ -508,7 +514,7 @@ impl Work<'_, '_, '_> {
         Ok(())
     }
 
-    fn finish(self, steps: &[Step<'_>]) -> Result<Image, Failure> {
+    fn finish(self, steps: &[Step<'_>]) -> Image {
         let mut image = self.image;
         image.config.config = self.scope.config;
         let has =
@@ -519,17 +525,17 @@ impl Work<'_, '_, '_> {
         {
             image.config.config.cmd = None;
         }
-        Ok(image)
+        image
     }
 }
 
-fn files_used(error: copy::Error) -> Failure {
+fn files_used(error: &copy::Error) -> Failure {
     Failure::stage(format_args!(
         "failed to get files used from context: {error}"
     ))
 }
 
-fn snapshot_failed(error: crate::files::Error) -> Failure {
+fn snapshot_failed(error: &crate::files::Error) -> Failure {
     Failure::stage(format_args!("failed to take snapshot: {error}"))
 }
 

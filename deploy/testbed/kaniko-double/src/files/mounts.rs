@@ -20,18 +20,15 @@ fn unescape(field: &str) -> PathBuf {
     let mut rest = field;
     while let Some((before, after)) = rest.split_once('\\') {
         bytes.extend_from_slice(before.as_bytes());
-        match after
+        let byte = after
             .get(..3)
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok())
-        {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(b'\\');
-                rest = after;
-            }
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if let Some(byte) = byte {
+            bytes.push(byte);
+            rest = after.get(3..).unwrap_or_default();
+        } else {
+            bytes.push(b'\\');
+            rest = after;
         }
     }
     bytes.extend_from_slice(rest.as_bytes());

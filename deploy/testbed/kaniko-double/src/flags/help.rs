@@ -1,5 +1,7 @@
 //! What `--help` prints, and every error of the command line after its reason.
 
+use std::fmt::Write as _;
+
 const HEAD: &str = "\
 Usage:
   executor [flags]
@@ -154,7 +156,8 @@ pub(crate) fn usage() -> String {
     let width = FLAGS.iter().map(|(flag, _)| flag.len()).max().unwrap_or(0);
     let mut text = HEAD.to_owned();
     for (flag, what) in FLAGS {
-        text.push_str(&format!("  {flag:<width$}   {what}\n"));
+        // A string takes everything.
+        let _ = writeln!(text, "  {flag:<width$}   {what}");
     }
     text
 }

@@ -27,7 +27,7 @@ fn values_may_follow_inline_or_as_the_next_word() {
     assert_eq!(options.context, "dir:///w");
     assert_eq!(options.destinations, ["a/b:1", "a/b:2"]);
     assert!(options.cache);
-    assert_eq!(options.cache_ttl, Duration::from_secs(5400));
+    assert_eq!(options.cache_ttl, Duration::from_mins(90));
     assert_eq!(options.dockerfile, "Other");
     assert_eq!(options.registry_map["a.test"], ["b.test", "c.test"]);
 }
