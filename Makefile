@@ -4,10 +4,10 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down test bench fmt lint
+.PHONY: help quickstart quickstart-down test e2e bench fmt lint
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: ## Build everything, start a local platform and run a first image build
 	@deploy/testbed/quickstart.sh
@@ -17,6 +17,9 @@ quickstart-down: ## Stop what `make quickstart` started (its data stays)
 
 test: ## Run every test, one summary line at the end
 	@deploy/testbed/test-summary $(CARGO) test --workspace --locked --no-fail-fast
+
+e2e: ## Run only the end-to-end tests, or those whose names contain FILTER
+	@deploy/testbed/test.sh e2e $(FILTER)
 
 bench: ## Run the benchmarks and print their table
 	@$(CARGO) bench --workspace --locked
