@@ -4,6 +4,7 @@ use polyaxon_spec::diagnostic::Report;
 use polyaxon_spec::refs::BadHubRef;
 use thiserror::Error;
 
+use crate::domain::components::{MAX_DESCRIPTION, MAX_TAG, MAX_TAGS};
 use crate::domain::names::BadName;
 use crate::storage::StorageError;
 
@@ -73,6 +74,11 @@ pub enum RegisterError {
     /// A name is not allowed.
     #[error(transparent)]
     Name(#[from] BadName),
+    /// Description or tags are too long.
+    #[error(
+        "a version has at most {MAX_DESCRIPTION} characters of description and {MAX_TAGS} tags of at most {MAX_TAG} characters: shorten them"
+    )]
+    TooLong,
     /// The document is not a component.
     #[error("the component is not valid: {0}")]
     Document(Report),

@@ -14,7 +14,8 @@ pub use official::Official;
 pub use resolve::Resolved;
 
 use crate::domain::components::{
-    Change, ComponentRecord, LATEST, OFFICIAL_OWNER, Registration, VersionRecord, nearest,
+    Change, ComponentRecord, LATEST, MAX_DESCRIPTION, MAX_TAG, MAX_TAGS, OFFICIAL_OWNER,
+    Registration, VersionRecord, nearest,
 };
 use crate::domain::names;
 use crate::domain::page::Page;
@@ -160,6 +161,12 @@ impl Components {
         names::version(&version)?;
         if owner == OFFICIAL_OWNER {
             return Err(RegisterError::Reserved { component });
+        }
+        let long = description.chars().count() > MAX_DESCRIPTION
+            || tags.len() > MAX_TAGS
+            || tags.iter().any(|tag| tag.chars().count() > MAX_TAG);
+        if long {
+            return Err(RegisterError::TooLong);
         }
         let source = format!("{owner}/{component}:{version}");
         let document = document::read(&source, &content).map_err(RegisterError::Document)?;

@@ -23,11 +23,6 @@ use crate::domain::page::{Page, next_token};
 use crate::hub::Hub;
 use crate::storage::components::version_key;
 
-/// Longest description, in characters.
-const MAX_DESCRIPTION: usize = 4096;
-/// Most tags of a version.
-const MAX_TAGS: usize = 64;
-
 /// `polyaxon.hub.v1.Components`.
 pub(super) struct ComponentsService(pub(super) Arc<Hub>);
 
@@ -124,11 +119,6 @@ impl Components for ComponentsService {
     ) -> Result<Response<RegisterResponse>, Status> {
         let caller = require(&request, &[Scope::User])?;
         let request = request.into_inner();
-        if request.description.chars().count() > MAX_DESCRIPTION || request.tags.len() > MAX_TAGS {
-            return Err(errors::invalid(format!(
-                "a version has at most {MAX_DESCRIPTION} characters of description and {MAX_TAGS} tags"
-            )));
-        }
         let submission = Submission {
             owner: names::or_default(&request.owner, DEFAULT_OWNER).into(),
             component: request.name,

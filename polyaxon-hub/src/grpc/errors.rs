@@ -96,7 +96,9 @@ pub(super) fn lookup(error: LookupError) -> Status {
 pub(super) fn register(error: RegisterError) -> Status {
     let message = error.to_string();
     match error {
-        RegisterError::Name(_) => status(Code::InvalidArgument, "INVALID", message),
+        RegisterError::Name(_) | RegisterError::TooLong => {
+            status(Code::InvalidArgument, "INVALID", message)
+        }
         RegisterError::Document(report) => document(&report),
         RegisterError::Reserved { .. } => status(Code::PermissionDenied, "OWNER_RESERVED", message),
         RegisterError::Immutable { .. } => {

@@ -287,6 +287,20 @@ async fn bad_documents_and_names_are_refused_and_nothing_is_made() {
         (registration("a/b", COMPONENT), false),
         (
             RegisterRequest {
+                description: "x".repeat(1025),
+                ..registration("1.0", COMPONENT)
+            },
+            false,
+        ),
+        (
+            RegisterRequest {
+                tags: vec!["x".repeat(65)],
+                ..registration("1.0", COMPONENT)
+            },
+            false,
+        ),
+        (
+            RegisterRequest {
                 name: "Kaniko".into(),
                 ..registration("1.0", COMPONENT)
             },
@@ -311,6 +325,36 @@ async fn bad_documents_and_names_are_refused_and_nothing_is_made() {
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_page_of_large_components_fits_into_a_message() {
+    let hub = TestHub::start().await;
+    let mut components = hub.components().await;
+    let tags = vec!["é".repeat(64); 40].join(", ");
+    for n in 0..200 {
+        let content = COMPONENT
+            .replace("of mine", &"é".repeat(5000))
+            .replace("tags: [a]", &format!("tags: [{tags}]"));
+        components
+            .register(registration(&format!("1.{n}"), &content))
+            .await
+            .unwrap();
+    }
+    let listed = components
+        .list_versions(ListVersionsRequest {
+            owner: "acme".into(),
+            name: "kaniko".into(),
+            page_size: 200,
+            ..ListVersionsRequest::default()
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(listed.versions.len(), 200);
+    let first = &listed.versions[0];
+    assert_eq!(first.description.chars().count(), 1024);
+    assert_eq!(first.tags.len(), 32);
 }
 
 #[tokio::test]

@@ -14,6 +14,13 @@ pub const OFFICIAL_OWNER: &str = "polyaxon";
 /// The version that a reference without one means, and the only name that moves.
 pub const LATEST: &str = "latest";
 
+/// Longest description of a version, in characters; a page of 200 versions has to fit into one message.
+pub const MAX_DESCRIPTION: usize = 1024;
+/// Most tags of a version.
+pub const MAX_TAGS: usize = 32;
+/// Longest tag, in characters.
+pub const MAX_TAG: usize = 64;
+
 /// Immutable content, named by its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {

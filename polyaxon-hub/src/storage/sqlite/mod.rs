@@ -48,6 +48,10 @@ impl SqliteStorage {
         let writer = Writer::start(&options).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // A file does not hang up.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await
             .map_err(row::failed)?;
