@@ -256,3 +256,33 @@ fn cases_that_the_client_rejects_are_rejected() {
     }
     assert_eq!(accepted, Vec::new());
 }
+
+/// The same patch as a preset and as the operation gives the same run.
+#[test]
+fn presets_patch_as_operations_do() {
+    let all = cases();
+    let find = |name: String| all.iter().find(|case| case.name() == name).unwrap();
+    for strategy in ["post-merge", "pre-merge", "replace", "isnull"] {
+        let case = find(format!("patch-preset-{strategy}"));
+        let (_, mut compiled) = case.compiled().unwrap();
+        for preset in compiled
+            .presets()
+            .iter()
+            .map(|name| format!("presets/{name}.yaml"))
+            .collect::<Vec<_>>()
+        {
+            compiled.apply_preset(&case.source(&preset)).unwrap();
+        }
+        let expected = &find(format!("patch-operation-{strategy}")).expected["compiled"];
+        let mut found = Vec::new();
+        for section in ["run", "plugins", "termination", "description"] {
+            differences(
+                section,
+                &canonical(&expected[section]),
+                &canonical(&compiled.document[section]),
+                &mut found,
+            );
+        }
+        assert!(found.is_empty(), "{strategy}: {}", found.join("\n"));
+    }
+}

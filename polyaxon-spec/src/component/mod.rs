@@ -1,6 +1,9 @@
 //! A component: inputs, outputs and a `run`, as it is registered in a hub.
 
 mod canonical;
+mod defaults;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value as Json};
 
@@ -47,10 +50,14 @@ impl Component {
         }) {
             return Err(nothing_to_run(&document.node));
         }
+        let inputs = read_ios(&document.fields, "inputs")?;
+        let outputs = read_ios(&document.fields, "outputs")?;
+        defaults::check(&document.node, "inputs", &inputs)?;
+        defaults::check(&document.node, "outputs", &outputs)?;
         let component = Self {
             authored: document.node.to_json(),
-            inputs: read_ios(&document.fields, "inputs")?,
-            outputs: read_ios(&document.fields, "outputs")?,
+            inputs,
+            outputs,
             fields: document.fields,
         };
         Ok((component, document.warnings))

@@ -4,6 +4,8 @@ mod compiled;
 mod preset;
 mod run_patch;
 mod shortcuts;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value as Json};
 

@@ -1,10 +1,9 @@
 //! Checks a value tree against the tables, collects everything that is wrong, and gives the normalised form:
 //! JSON with names in camel case, lax scalars in their own type, params in long form.
 
-use std::fmt;
-
 use serde_json::{Map, Value as Json};
 
+use super::path::Path;
 use super::suggest;
 use super::table::{Field, Kind, Model, Object};
 use super::{io, root, run};
@@ -17,64 +16,6 @@ pub(crate) struct Checker {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The run kind that a `runPatch` will patch, where it is known.
     pub(crate) run_kind: Option<String>,
-}
-
-/// A field path under construction.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Field(&'a str),
-    Index(usize),
-}
-
-impl<'a> Path<'a> {
-    pub(crate) const ROOT: Path<'static> = Path {
-        parent: None,
-        step: Step::Root,
-    };
-
-    pub(crate) fn field(&'a self, name: &'a str) -> Path<'a> {
-        Path {
-            parent: Some(self),
-            step: Step::Field(name),
-        }
-    }
-
-    pub(crate) fn index(&'a self, index: usize) -> Path<'a> {
-        Path {
-            parent: Some(self),
-            step: Step::Index(index),
-        }
-    }
-
-    /// Whether this is a field of the root.
-    pub(crate) fn is_top(&self) -> bool {
-        self.parent.is_some_and(Path::is_root)
-    }
-
-    fn is_root(&self) -> bool {
-        matches!(self.step, Step::Root)
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            write!(formatter, "{parent}")?;
-        }
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Field(name) if self.parent.is_none_or(Path::is_root) => formatter.write_str(name),
-            Step::Field(name) => write!(formatter, ".{name}"),
-            Step::Index(index) => write!(formatter, "[{index}]"),
-        }
-    }
 }
 
 impl Checker {

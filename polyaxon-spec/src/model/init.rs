@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::checker::{Checker, Path, is_template, written};
+use super::checker::{Checker, is_template, written};
 use super::kubernetes::CONTAINER;
+use super::path::Path;
 use super::table::{CustomKind, Kind, Model, custom, field};
 use crate::diagnostic::Code;
 use crate::yaml::{Mapping, Node, Scalar, Value};

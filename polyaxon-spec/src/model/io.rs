@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use super::checker::{Checker, Path, written};
+use super::checker::{Checker, written};
+use super::path::Path;
 use super::table::{Field, Kind, Model, field};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::yaml::{Mapping, Node, Value, camel};

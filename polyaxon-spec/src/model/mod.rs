@@ -8,6 +8,7 @@ mod init;
 mod io;
 mod kubernetes;
 mod orchestration;
+mod path;
 mod root;
 mod run;
 mod sections;
@@ -23,7 +24,8 @@ pub use sections::{Plugins, Termination};
 pub use suggest::nearest;
 pub use table::{CustomKind, Field, Kind, Model, Object};
 
-pub(crate) use checker::{Checker, Path};
+pub(crate) use checker::Checker;
 pub(crate) use document::{Document, refuse_errors};
+pub(crate) use path::Path;
 pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS};
 pub(crate) use run::{check_run, replicas_of, runtime_of};

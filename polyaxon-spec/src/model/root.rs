@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::checker::{Checker, Path, is_template, written};
+use super::checker::{Checker, is_template, written};
 use super::init::INIT;
 use super::io::{IO, params_field};
 use super::kubernetes::{CONTAINER, VOLUME};
 use super::orchestration::{EVENT, JOIN, MATRIX, SCHEDULE};
+use super::path::Path;
 use super::run::ENVIRONMENT;
 use super::sections::{BUILD, CACHE, HOOK, MOUNTS, PLUGINS, TEMPLATE, TERMINATION};
 use super::shortcuts::{check_command, check_resources, check_variables};

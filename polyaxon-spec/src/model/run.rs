@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::checker::{Checker, Path};
+use super::checker::Checker;
 use super::init::INIT;
 use super::kubernetes::{
     AFFINITY, CONTAINER, DNS_CONFIG, HOST_ALIAS, SECURITY_CONTEXT, TOLERATION, VOLUME,
 };
 use super::orchestration::EARLY_STOPPING;
+use super::path::Path;
 use super::root::{COMPONENT_KIND, OPERATION_KIND};
 use super::suggest;
 use super::table::{Kind, Model, field};

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::checker::{Checker, Path};
+use super::checker::Checker;
 use super::io::long_params_field;
 use super::kubernetes::POD_FAILURE_POLICY;
+use super::path::Path;
 use super::root::{PATCH_STRATEGIES, check_hub_ref};
 use super::table::{CustomKind, Kind, Model, custom, field};
 use crate::yaml::{Node, Scalar, Value};

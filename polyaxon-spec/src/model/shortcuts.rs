@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::checker::{Checker, Path, is_template};
+use super::checker::{Checker, is_template};
+use super::path::Path;
 use super::suggest;
 use super::table::Kind;
 use crate::diagnostic::Code;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::checker::{Checker, Path};
+use super::checker::Checker;
+use super::path::Path;
 use crate::yaml::{Mapping, Node};
 
 /// A section of a file: a closed set of fields.

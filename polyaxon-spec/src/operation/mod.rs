@@ -3,6 +3,8 @@
 mod attach;
 mod flags;
 mod overlay;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use serde_json::{Map, Value as Json, json};
