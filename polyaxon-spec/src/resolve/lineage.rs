@@ -5,27 +5,24 @@ use serde_json::{Map, Value, json};
 use crate::catalog::Catalog;
 use crate::params::{Section, declarations};
 
-/// The image of each image-typed input and output with a value, completed by the url of its connection.
+/// The image of each image-typed input and output, completed by the url of its connection; null where it has
+/// no value.
 pub(super) fn known(document: &Value, catalog: &Catalog) -> Vec<Value> {
     declarations(document)
         .into_iter()
         .filter(|declaration| declaration.section != Section::Contexts)
         .filter(|declaration| declaration.io.type_name.as_deref() == Some("image"))
-        .filter_map(|declaration| {
+        .map(|declaration| {
             let io = &declaration.io;
-            let value = io
-                .value
-                .as_ref()?
-                .as_str()
-                .filter(|value| !value.is_empty())?;
             let url = io
                 .connection
                 .as_ref()
                 .and_then(|name| catalog.connection(name)?.url());
-            let image = match url {
+            let value = io.value.as_ref().and_then(Value::as_str);
+            let image = value.map(|value| match url {
                 Some(url) => format!("{url}/{value}"),
                 None => value.to_owned(),
-            };
+            });
             let mut artifact = Map::new();
             artifact.insert("name".into(), json!(io.name));
             artifact.insert("kind".into(), json!("docker_image"));
@@ -33,11 +30,9 @@ pub(super) fn known(document: &Value, catalog: &Catalog) -> Vec<Value> {
             if let Some(connection) = &io.connection {
                 artifact.insert("connection".into(), json!(connection));
             }
-            artifact.insert(
-                "is_input".into(),
-                json!(declaration.section == Section::Inputs),
-            );
-            Some(Value::Object(artifact))
+            let is_input = declaration.section == Section::Inputs;
+            artifact.insert("is_input".into(), json!(is_input));
+            Value::Object(artifact)
         })
         .collect()
 }
