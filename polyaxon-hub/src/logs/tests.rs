@@ -68,7 +68,7 @@ async fn text(store: &LogStore, from: u64) -> String {
                     }
                 }
                 Content::Gap { why, .. } | Content::Limit { why } => {
-                    text.push_str(&format!("[{why}]\n"))
+                    text.extend(["[", &why, "]\n"]);
                 }
             }
         }

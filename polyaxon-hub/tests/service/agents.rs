@@ -112,7 +112,7 @@ async fn reports_count_once_and_in_order() {
     let ignored: Vec<RunStatus> = events
         .iter()
         .filter(|event| event.ignored)
-        .map(|event| event.status())
+        .map(polyaxon_proto::runs::v1::Event::status)
         .collect();
     assert_eq!(ignored, [RunStatus::Starting, RunStatus::Failed]);
     let finals = events

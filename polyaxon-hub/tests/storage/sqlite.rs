@@ -41,6 +41,36 @@ contract!(
     of_many_registrations_at_once_one_makes_the_name,
 );
 
+contract!(
+    super::open,
+    runs:
+    a_run_is_read_as_it_was_written,
+    one_key_makes_one_run,
+    lists_are_newest_first_and_filtered,
+    a_stop_counts_once,
+    queues_are_found_by_name_and_agent,
+);
+
+contract!(
+    super::open,
+    agents:
+    epochs_grow_and_old_sessions_are_fenced,
+    a_run_is_given_out_once,
+    concurrency_of_a_queue_holds,
+    reports_change_the_run_with_what_belongs_to_them,
+    orders_stand_until_they_are_done,
+    a_page_of_an_inventory_does_not_miss_those_of_other_pages,
+    contact_is_lost_and_found,
+    runs_out_of_time_are_found,
+);
+
+contract!(
+    super::open,
+    logs:
+    logs_come_in_the_order_in_which_they_began,
+    pieces_are_added_once,
+);
+
 fn project(n: u32) -> ProjectRecord {
     ProjectRecord {
         uuid: format!("{n:032x}"),

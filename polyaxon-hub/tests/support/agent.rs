@@ -147,7 +147,7 @@ impl FakeAgent {
         Ok(answer
             .results
             .iter()
-            .map(|result| result.outcome())
+            .map(polyaxon_proto::agent::v1::ReportResult::outcome)
             .collect())
     }
 

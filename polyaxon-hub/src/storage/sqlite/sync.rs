@@ -89,13 +89,11 @@ impl Orders<'_> {
         }
         let is_ours = run.acknowledged && run.session_id.as_ref() == Some(&self.key.id);
         if !is_ours {
-            match run.change(Event::Adopt, cause) {
-                Ok(entry) => entries.extend(entry),
-                Err(_) => {
-                    self.delete(item);
-                    return Ok(());
-                }
-            }
+            let Ok(entry) = run.change(Event::Adopt, cause) else {
+                self.delete(item);
+                return Ok(());
+            };
+            entries.extend(entry);
             run.session_id = Some(self.key.id.clone());
             run.acknowledged = true;
             run.launch_deadline = None;

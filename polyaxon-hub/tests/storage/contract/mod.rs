@@ -1,7 +1,11 @@
 //! What every storage backend has to do, told once and run over each of them.
 
 pub(crate) mod access;
+pub(crate) mod agents;
 pub(crate) mod components;
+pub(crate) mod logs;
+pub(crate) mod runs;
+mod samples;
 
 /// Makes a test of each named function of a contract module; `$open` gives `(guard, storage)`.
 macro_rules! contract {
