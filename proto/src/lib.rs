@@ -13,6 +13,8 @@ macro_rules! package {
             #[expect(
                 missing_docs,
                 clippy::pedantic,
+                clippy::allow_attributes,
+                clippy::allow_attributes_without_reason,
                 reason = "generated code; the .proto files hold the documentation"
             )]
             pub mod v1 {
