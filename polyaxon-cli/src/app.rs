@@ -34,11 +34,6 @@ impl App {
             None => (self.config.owner(), self.config.project()),
         }
     }
-
-    /// The present moment.
-    pub(crate) fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::now()
-    }
 }
 
 /// Runs the command that the arguments name.
@@ -60,7 +55,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let ui = Ui::of_process();
     let outcome = match Config::load(Environment::of_process()) {
         Ok(config) => dispatch(cli.command, &mut App { ui, config }),
-        Err(error) => dispatch_without_config(cli.command, ui, error),
+        Err(error) => dispatch_without_config(cli.command, &ui, error),
     };
     match outcome {
         Ok(exit) => exit,
@@ -85,11 +80,15 @@ fn trace(verbose: bool) {
 }
 
 /// Commands that work on a home with broken settings, so that they can be repaired.
-fn dispatch_without_config(command: Command, ui: Ui, error: crate::config::ConfigError) -> Outcome {
+fn dispatch_without_config(
+    command: Command,
+    ui: &Ui,
+    error: crate::config::ConfigError,
+) -> Outcome {
     match command {
-        Command::Completion(arguments) => commands::completion::run(&arguments, &ui),
+        Command::Completion(arguments) => commands::completion::run(&arguments, ui),
         Command::Config(arguments) if arguments.is_purge() => {
-            commands::config::purge_broken(&ui, error)
+            commands::config::purge_broken(ui, error)
         }
         _ => Err(error.into()),
     }
@@ -104,6 +103,7 @@ fn dispatch(command: Command, app: &mut App) -> Outcome {
         Command::Components(arguments) => connected(commands::components::run(arguments, app)),
         Command::Ops(arguments) => connected(commands::ops::run(arguments, app)),
         Command::Check(arguments) => commands::check::run(&arguments, app),
+        Command::Compile(arguments) => connected(commands::compile::run(arguments, app)),
         Command::Run(arguments) => connected(commands::run::run(arguments, app)),
         Command::Sandbox(arguments) => connected(commands::sandbox::run(arguments, app)),
         Command::Login(arguments) => connected(commands::login::run(arguments, app)),

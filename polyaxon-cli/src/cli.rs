@@ -34,6 +34,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Admin(commands::admin::Arguments),
     Check(commands::check::Arguments),
+    Compile(commands::compile::Arguments),
     Completion(commands::completion::Arguments),
     #[command(visible_alias = "hub")]
     Components(commands::components::Arguments),

@@ -7,6 +7,7 @@ use polyaxon_proto::hub::v1::components_client::ComponentsClient;
 use polyaxon_proto::runs::v1::runs_client::RunsClient;
 use polyaxon_proto::transfer::v1::transfer_client::TransferClient;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize as _;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -49,7 +50,7 @@ pub(crate) enum HubError {
         /// `polyaxon-reason`; may be empty.
         reason: String,
         /// `polyaxon-diagnostics-bin`, the JSON of a report.
-        diagnostics: Option<serde_json::Value>,
+        diagnostics: Option<Box<serde_json::Value>>,
         host: String,
     },
 }
@@ -97,7 +98,7 @@ impl HubError {
             Self::Answer {
                 diagnostics: Some(findings),
                 ..
-            } => serde_json::from_value(findings.clone()).unwrap_or_default(),
+            } => Vec::deserialize(findings.as_ref()).unwrap_or_default(),
             _ => Vec::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -92,7 +92,7 @@ fn expose<S: serde::Serializer>(
 ) -> Result<S::Ok, S::Error> {
     token
         .as_ref()
-        .map(|token| token.expose_secret())
+        .map(ExposeSecret::expose_secret)
         .serialize(serializer)
 }
 
@@ -121,7 +121,7 @@ impl Settings {
     fn get(&self, key: Key) -> Option<&str> {
         match key {
             Key::Host => self.host.as_deref(),
-            Key::Token => self.token.as_ref().map(|token| token.expose_secret()),
+            Key::Token => self.token.as_ref().map(ExposeSecret::expose_secret),
             Key::Owner => self.owner.as_deref(),
             Key::Project => self.project.as_deref(),
         }

@@ -129,7 +129,7 @@ async fn ls(arguments: &Ls, app: &App) -> Outcome {
         app.ui.document(arguments.output, &views)?;
         return Ok(Exit::Succeeded);
     }
-    let now = app.now();
+    let now = time::now();
     let mut table = Table::new(&["NAME", "SCOPE", "CREATED", "LAST USED", "STATE", "ID"]);
     for token in &tokens {
         let state = if token.revoked_at.is_some() {

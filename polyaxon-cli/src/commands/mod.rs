@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod check;
+pub(crate) mod compile;
 pub(crate) mod completion;
 pub(crate) mod components;
 pub(crate) mod config;

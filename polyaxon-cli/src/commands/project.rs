@@ -85,7 +85,7 @@ async fn ls(arguments: Ls, app: &App) -> Outcome {
         app.ui.document(arguments.output, &views)?;
         return Ok(Exit::Succeeded);
     }
-    let now = app.now();
+    let now = time::now();
     let mut table = Table::new(&["OWNER", "NAME", "CREATED", "DESCRIPTION"]);
     for project in &projects {
         table.push([

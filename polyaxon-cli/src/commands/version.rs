@@ -14,7 +14,7 @@ use crate::ui::Format;
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long the hub may take to name its version before it is left out.
-const HUB_PATIENCE: Duration = Duration::from_millis(1_000);
+const HUB_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Print the versions of this program and of the hub
 #[derive(Args)]

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn wherever_the_connection_breaks_the_text_is_whole() {
         let lines = ["first", "", "third line", "x"];
-        let whole: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let whole = lines.join("\n") + "\n";
         for broken_at in 0..=whole.len() {
             let mut cursor = LogCursor::default();
             let mut read = String::new();

@@ -51,7 +51,7 @@ impl Files {
         Ok(files)
     }
 
-    pub(super) fn read_token(&self, path: &Path) -> Result<SecretString, SandboxError> {
+    pub(super) fn read_token(path: &Path) -> Result<SecretString, SandboxError> {
         let text = std::fs::read_to_string(path).map_err(|source| SandboxError::Read {
             path: path.to_owned(),
             source,
@@ -59,11 +59,7 @@ impl Files {
         Ok(SecretString::from(text.trim().to_owned()))
     }
 
-    pub(super) fn write_token(
-        &self,
-        path: &Path,
-        token: &SecretString,
-    ) -> Result<(), SandboxError> {
+    pub(super) fn write_token(path: &Path, token: &SecretString) -> Result<(), SandboxError> {
         write_private(path, format!("{}\n", token.expose_secret()).as_bytes()).map_err(|source| {
             SandboxError::Write {
                 path: path.to_owned(),
@@ -181,11 +177,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::prepare(folder.path(), None).unwrap();
         let secret = SecretString::from("plx_secret".to_owned());
-        files.write_token(&files.agent_token, &secret).unwrap();
+        Files::write_token(&files.agent_token, &secret).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&files.agent_token), 0o600);
         assert_eq!(mode(&folder.path().join("secrets")), 0o700);
-        let read = files.read_token(&files.agent_token).unwrap();
+        let read = Files::read_token(&files.agent_token).unwrap();
         assert_eq!(read.expose_secret(), "plx_secret");
     }
 }

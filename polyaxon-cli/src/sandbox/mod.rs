@@ -21,7 +21,7 @@ pub(crate) use files::Files;
 /// The name of the agent, and so of its token.
 const AGENT: &str = "sandbox";
 /// How long the hub may take to listen: a database may have to be migrated.
-const HUB_PATIENCE: Duration = Duration::from_secs(60);
+const HUB_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the agent may take: it loads the pod image into the engine.
 const AGENT_PATIENCE: Duration = Duration::from_mins(5);
 
@@ -115,7 +115,7 @@ async fn start_agent(
         line = hub.line(HUB_PATIENCE, |line| line.starts_with("http")) => line?,
         () = signals.next() => return Err(CommandError::Interrupted),
     };
-    let admin_token = files.read_token(&files.admin_token)?;
+    let admin_token = Files::read_token(&files.admin_token)?;
     enrol(&address, &admin_token, files).await?;
     let mut arguments = vec![
         "--config".into(),
@@ -177,7 +177,7 @@ async fn enrol(
     files: &Files,
 ) -> Result<(), CommandError> {
     if files.agent_token.exists() {
-        let token = files.read_token(&files.agent_token)?;
+        let token = Files::read_token(&files.agent_token)?;
         let hub = Hub::lazy(address, Some(&token))?;
         match hub.answer(hub.access().who_am_i(WhoAmIRequest {}).await) {
             Ok(_) => return Ok(()),
@@ -208,7 +208,7 @@ async fn enrol(
         }
         created => created?,
     };
-    files.write_token(&files.agent_token, &SecretString::from(created.secret))?;
+    Files::write_token(&files.agent_token, &SecretString::from(created.secret))?;
     Ok(())
 }
 

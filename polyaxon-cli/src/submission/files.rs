@@ -18,7 +18,7 @@ const NAMES: [&str; 5] = [
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Reads a file, or standard input for `-`.
-pub(super) fn read(path: &Path) -> Result<Source, CommandError> {
+pub(crate) fn read(path: &Path) -> Result<Source, CommandError> {
     let shown = path.display().to_string();
     let failed =
         |error: std::io::Error| CommandError::Usage(format!("cannot read `{shown}`: {error}"));

@@ -1,6 +1,6 @@
 //! What is submitted: read from files, urls, the hub's names and flags.
 
-mod files;
+pub(crate) mod files;
 pub(crate) mod official;
 mod web;
 

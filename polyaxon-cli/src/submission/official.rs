@@ -43,21 +43,19 @@ pub(crate) fn find(hub_ref: &HubRef) -> Known {
     } else {
         hub_ref.version.as_str()
     };
-    match versions.iter().find(|(version, _)| *version == wanted) {
-        Some((_, text)) => Known::Component(Source::new(hub_ref.to_string(), *text)),
-        None => {
-            let names: Vec<String> = std::iter::once(DEFAULT_VERSION)
-                .chain(versions.iter().map(|(version, _)| *version))
-                .map(|version| format!("`{version}`"))
-                .collect();
-            Known::Absent(format!(
-                "`{DEFAULT_OWNER}/{}` has no version `{}`; there are {}",
-                hub_ref.name,
-                hub_ref.version,
-                names.join(", ")
-            ))
-        }
+    if let Some((_, text)) = versions.iter().find(|(version, _)| *version == wanted) {
+        return Known::Component(Source::new(hub_ref.to_string(), *text));
     }
+    let names: Vec<String> = std::iter::once(DEFAULT_VERSION)
+        .chain(versions.iter().map(|(version, _)| *version))
+        .map(|version| format!("`{version}`"))
+        .collect();
+    Known::Absent(format!(
+        "`{DEFAULT_OWNER}/{}` has no version `{}`; there are {}",
+        hub_ref.name,
+        hub_ref.version,
+        names.join(", ")
+    ))
 }
 
 fn nearest(name: &str) -> String {

@@ -41,17 +41,16 @@ pub(crate) struct Ui {
     talk_is_terminal: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "output goes through the value, so that it has one owner"
+)]
 impl Ui {
     pub(crate) fn of_process() -> Self {
         Self {
             out_is_terminal: io::stdout().is_terminal(),
             talk_is_terminal: io::stderr().is_terminal(),
         }
-    }
-
-    /// Whether data goes to a person.
-    pub(crate) fn out_is_terminal(&self) -> bool {
-        self.out_is_terminal
     }
 
     /// Whether a moving display makes sense.

@@ -2,6 +2,11 @@
 
 use jiff::Timestamp;
 
+/// The present moment.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// The time of a message, or nothing when it is absent or out of range.
 pub(crate) fn timestamp(time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
     let time = time?;

@@ -1,5 +1,7 @@
 //! `polyaxon check`.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 
 use crate::fake_hub::{FakeHub, State};
@@ -87,7 +89,7 @@ fn bad_input_is_named_with_its_place() -> Result<()> {
         home.write("build.yaml", &text)?;
         let output = home.polyaxon(&["check", "-f", "build.yaml", "--offline"])?;
         assert_eq!(output.status, Some(status), "{what}: {output}");
-        shown.push_str(&format!("# {what}\n{output}\n"));
+        writeln!(shown, "# {what}\n{output}")?;
     }
     insta::assert_snapshot!(shown);
     Ok(())

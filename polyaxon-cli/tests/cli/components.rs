@@ -8,7 +8,7 @@ use crate::fake_hub::{FakeHub, State};
 use crate::process::Home;
 use crate::runs::at;
 
-fn version(owner: &str, name: &str, version: &str) -> Version {
+pub(crate) fn version(owner: &str, name: &str, version: &str) -> Version {
     Version {
         owner: owner.to_owned(),
         name: name.to_owned(),
@@ -18,7 +18,7 @@ fn version(owner: &str, name: &str, version: &str) -> Version {
             .to_vec()
             .into(),
         stage: "production".to_owned(),
-        updated_at: at(0),
+        updated_at: Some(at(0)),
         ..Version::default()
     }
 }

@@ -1,6 +1,7 @@
 //! The command line against a hub in this process: exit statuses and every word that is printed.
 
 mod check;
+mod compile;
 mod components;
 mod fake_hub;
 mod follow;

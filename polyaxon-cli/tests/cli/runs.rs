@@ -10,11 +10,11 @@ pub(crate) const UUID: &str = "0192f3a0b7c17000800000000000000a";
 /// 2026-01-02T03:04:05Z.
 const START: i64 = 1_767_323_045;
 
-pub(crate) fn at(seconds: i64) -> Option<prost_types::Timestamp> {
-    Some(prost_types::Timestamp {
+pub(crate) fn at(seconds: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
         seconds: START + seconds,
         nanos: 0,
-    })
+    }
 }
 
 pub(crate) fn build(status: Status) -> Run {
@@ -27,9 +27,9 @@ pub(crate) fn build(status: Status) -> Run {
         kind: "job".to_owned(),
         status: status.into(),
         attempt: 1,
-        created_at: at(0),
-        started_at: at(1),
-        finished_at: at(75),
+        created_at: Some(at(0)),
+        started_at: Some(at(1)),
+        finished_at: Some(at(75)),
         hub_ref: "kaniko".to_owned(),
         component: "polyaxon/kaniko:latest".to_owned(),
         agent: "sandbox".to_owned(),
@@ -77,7 +77,7 @@ pub(crate) fn events(end: Status) -> Vec<Event> {
         seq,
         attempt: 1,
         status: status.into(),
-        at: at(seconds),
+        at: Some(at(seconds)),
         ..Event::default()
     })
     .collect()

@@ -55,7 +55,7 @@ async fn versions(arguments: &Arguments, path: &TypedRef, app: &App) -> Outcome 
         app.ui.document(arguments.output, &document)?;
         return Ok(Exit::Succeeded);
     }
-    let now = app.now();
+    let now = time::now();
     let mut table = Table::new(&[
         "NAME",
         "STAGE",
@@ -99,7 +99,7 @@ async fn components(arguments: Arguments, app: &App) -> Outcome {
         app.ui.document(arguments.output, &document)?;
         return Ok(Exit::Succeeded);
     }
-    let now = app.now();
+    let now = time::now();
     let mut table = Table::new(&["NAME", "VERSIONS", "UPDATED", "TAGS", "DESCRIPTION"]);
     for component in &components {
         table.push([

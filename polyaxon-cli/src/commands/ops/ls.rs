@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: &Arguments, project: Option<Named>, app: &App
         app.ui.document(arguments.output, &document)?;
         return Ok(Exit::Succeeded);
     }
-    let now = app.now();
+    let now = time::now();
     let mut table = Table::new(&["UUID", "NAME", "STATUS", "COMPONENT", "CREATED", "DURATION"]);
     for run in &runs {
         table.push([
