@@ -116,7 +116,26 @@ pub fn resolve(
     Ok(ResolvedOperation { document, lineage })
 }
 
+/// Sections that change what runs, and that nothing here carries out yet: leaving them out silently would run
+/// something else than the file says.
+const UNSUPPORTED: [&str; 6] = ["build", "matrix", "joins", "schedule", "hooks", "events"];
+
 fn check_kind(document: &Value) -> Result<(), Report> {
+    let is_set = |section: &&&str| match document.get(**section) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(items)) => !items.is_empty(),
+        Some(Value::Object(fields)) => !fields.is_empty(),
+        Some(_) => true,
+    };
+    if let Some(section) = UNSUPPORTED.iter().find(is_set) {
+        return Err(Diagnostic::error(
+            Code::Unsupported,
+            format!("section `{section}` is not supported by this version"),
+        )
+        .in_field(*section)
+        .with_help("remove it")
+        .into());
+    }
     let kind = document
         .pointer("/run/kind")
         .and_then(Value::as_str)

@@ -112,6 +112,8 @@ fn what_cannot_be_resolved_is_said_with_its_place() {
     let known = json!({"destination": {"value": "a", "connection": "registry"}});
     let mut elsewhere = document();
     elsewhere["namespace"] = json!("third");
+    let mut built = document();
+    built["build"] = json!({"hubRef": "kaniko"});
     for (document, params, expected) in [
         (
             document(),
@@ -133,6 +135,7 @@ fn what_cannot_be_resolved_is_said_with_its_place() {
             known.clone(),
             "kind `tfjob`",
         ),
+        (built, known.clone(), "section `build` is not supported"),
         (
             with_run("container", json!({"args": ["{{ missing.name }}"]})),
             known.clone(),

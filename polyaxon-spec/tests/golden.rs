@@ -1,0 +1,388 @@
+//! The golden cases from the files to the resource and the Dockerfiles, as users see them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::{Map, Value, json};
+
+#[path = "../examples/golden/case.rs"]
+mod case;
+
+/// Where the result is another one, and why: a case, the start of the path, the reason.
+const DIFFERENT: &[(&str, &str, &str)] = &[
+    (
+        "build-on-component",
+        "",
+        "the `build` section is refused for now",
+    ),
+    (
+        "build-on-operation",
+        "",
+        "the `build` section is refused for now",
+    ),
+    (
+        "build-overlay-file",
+        "",
+        "the `build` section is refused for now",
+    ),
+    (
+        "environment-all",
+        "k8s.batchJobSpec.template.spec.dnsConfig.options[0].value",
+        "Kubernetes wants text, and the file says text",
+    ),
+    (
+        "init-dockerfile-path-filename",
+        "k8s.batchJobSpec.template.spec.initContainers[1].args[0].--build-context=.<json>.env.A",
+        "text that reads as a number stays text",
+    ),
+    (
+        "kindless-hub-ref",
+        "k8s.batchJobSpec.template.spec.containers[0].env[0].value_from",
+        "a field that Kubernetes does not have",
+    ),
+    (
+        "kindless-shortcuts",
+        "k8s.batchJobSpec.template.spec.containers[0].env[0].value_from",
+        "a field that Kubernetes does not have",
+    ),
+];
+
+/// Sections of a result that are compared.
+const SECTIONS: [&str; 4] = ["lineage", "k8s", "dockerfiles", "build_context"];
+
+#[test]
+fn every_case_has_the_verdict_and_the_objects_of_the_reference() {
+    let mut found = Vec::new();
+    let mut unused: BTreeSet<usize> = (0..DIFFERENT.len()).collect();
+    let mut compared = 0;
+    for folder in folders() {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let read = |file: &str| -> Value {
+            serde_json::from_slice(&fs::read(folder.join(file)).unwrap()).unwrap()
+        };
+        if read("case.json").get("reference_bug").is_some() {
+            continue;
+        }
+        compared += 1;
+        let expected = read("expected.json");
+        let actual = case::Case::read(&folder).unwrap().compute();
+        for (path, difference) in differences_of(&expected, &actual) {
+            let known = DIFFERENT
+                .iter()
+                .position(|(case, start, _)| *case == name && path.starts_with(start));
+            match known {
+                Some(index) => {
+                    unused.remove(&index);
+                }
+                None => found.push(format!("{name} {path}: {difference} {}", actual["error"])),
+            }
+        }
+    }
+    assert!(compared > 150, "{compared} cases");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(unused.is_empty(), "no longer different: {unused:?}");
+}
+
+/// Where the reference misbehaves, a sound result is asked for instead of an equal one.
+#[test]
+fn cases_in_which_the_reference_is_wrong_have_sound_results() {
+    let of = |name: &str| {
+        let folder = root().join(name);
+        case::Case::read(&folder).unwrap().compute()
+    };
+    let main =
+        |actual: &Value| actual["k8s"]["batchJobSpec"]["template"]["spec"]["containers"][0].clone();
+    let variable = |actual: &Value, name: &str| {
+        let env = main(actual)["env"].as_array().cloned().unwrap();
+        env.into_iter()
+            .find(|variable| variable["name"] == name)
+            .map(|variable| variable["value"].clone())
+    };
+    let literal = of("env-literal-values");
+    for (name, value) in [
+        ("V", "1.10"),
+        ("H", "0x10"),
+        ("N", "None"),
+        ("E", "1e3"),
+        ("U", "1_0"),
+    ] {
+        assert_eq!(variable(&literal, name), Some(json!(value)), "{name}");
+    }
+    for name in ["conn-env-mapping", "conn-env-objects", "conn-env-pairs"] {
+        assert_eq!(variable(&of(name), "A"), Some(json!("1")), "{name}");
+    }
+    let spec = |name: &str| of(name)["k8s"]["batchJobSpec"]["template"]["spec"].clone();
+    assert_eq!(spec("environment-dns-none")["dnsPolicy"], "None");
+    assert_eq!(spec("environment-host-pid")["hostPID"], true);
+    assert!(!spec("environment-pod-security-context")["securityContext"]["fsGroup"].is_null());
+    assert!(
+        of("init-dockerfile-version-env")["dockerfiles"][0]["content"]
+            .as_str()
+            .is_some_and(|text| text.contains("ENV VERSION 1.10\n"))
+    );
+    for name in [
+        "init-dockerfile-literal-run",
+        "init-git-numeric-revision",
+        "io-delay-validation",
+        "io-delay-validation-deprecated",
+        "plugins-sidecar-tag-number",
+    ] {
+        assert_eq!(
+            of(name)["verdict"],
+            "accepted",
+            "{name}: {}",
+            of(name)["error"]
+        );
+    }
+    assert_eq!(of("reject-job-without-container")["verdict"], "rejected");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases")
+}
+
+fn folders() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        // The v0 format is rejected by the reference and has to be translated.
+        .filter(|path| path.is_dir() && !path.to_string_lossy().contains("seed-legacy-"))
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn differences_of(expected: &Value, actual: &Value) -> Vec<(String, String)> {
+    if expected["verdict"] != actual["verdict"] {
+        return vec![(
+            "verdict".into(),
+            format!(
+                "expected {}, found {}",
+                expected["verdict"], actual["verdict"]
+            ),
+        )];
+    }
+    let mut found = Vec::new();
+    if expected["verdict"] == "accepted" {
+        for section in SECTIONS {
+            let (left, right) = (section_of(expected, section), section_of(actual, section));
+            differences(section, &left, &right, &mut found);
+        }
+    }
+    found
+}
+
+/// One section in its canonical form.
+fn section_of(result: &Value, section: &str) -> Value {
+    let mut value = pruned(&result[section]);
+    match section {
+        "k8s" => walk(&mut value),
+        "dockerfiles" => {
+            for file in value.as_array_mut().into_iter().flatten() {
+                let lines: Vec<String> = file["content"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .lines()
+                    .map(|line| line.trim_end().to_owned())
+                    .filter(|line| !line.is_empty())
+                    .collect();
+                file["content"] = json!(lines);
+                if let Some(name) = file["container"].as_str().map(generic) {
+                    file["container"] = json!(name);
+                }
+            }
+        }
+        _ => {}
+    }
+    value
+}
+
+/// Without nulls, empty lists and empty mappings; whole floats as integers.
+fn pruned(value: &Value) -> Value {
+    let is_nothing = |key: &str, value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty() && key != "emptyDir",
+        _ => false,
+    };
+    match value {
+        Value::Array(items) => items.iter().map(pruned).collect(),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(key, value)| (key.clone(), pruned(value)))
+                .filter(|(key, value)| !is_nothing(key, value))
+                .collect(),
+        ),
+        Value::Number(number) if number.is_f64() => match number.as_f64() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the vectors have small numbers"
+            )]
+            Some(float) if float.fract() == 0.0 => json!(float as i64),
+            _ => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
+/// A generated name without its suffix.
+fn generic(name: &str) -> String {
+    static GENERATED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            "^((?:polyaxon-init-(?:git|dockerfile|file|tb|artifacts|custom)|init|sidecar|container)(?:-.*)?)-[0-9a-f]{10}$",
+        )
+        .unwrap()
+    });
+    GENERATED.replace(name, "$1-*").into_owned()
+}
+
+fn walk(node: &mut Value) {
+    match node {
+        Value::Object(fields) => {
+            for key in ["containers", "initContainers"] {
+                for container in fields
+                    .get_mut(key)
+                    .and_then(Value::as_array_mut)
+                    .into_iter()
+                    .flatten()
+                {
+                    canonical_container(container);
+                }
+            }
+            if let Some(labels) = fields.get_mut("labels").and_then(Value::as_object_mut) {
+                labels.shift_remove("app.kubernetes.io/version");
+            }
+            for (key, value) in fields.iter_mut() {
+                walk(value);
+                let by = match key.as_str() {
+                    "env" | "volumes" => "name",
+                    "volumeMounts" => "mountPath",
+                    "ports" => "containerPort",
+                    _ => continue,
+                };
+                if let Some(items) = value.as_array_mut() {
+                    items.sort_by_key(|item| item[by].to_string());
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(walk),
+        _ => {}
+    }
+}
+
+/// What users see of a container; how one of ours does its work is its own business.
+fn canonical_container(container: &mut Value) {
+    const JSON: [&str; 3] = ["--build-context=", "--file-context=", "--flags="];
+    const SEEN: [&str; 6] = [
+        "--url=",
+        "--revision=",
+        "--repo-path=",
+        "--destination=",
+        "--filepath=",
+        "--connection=",
+    ];
+    let Some(fields) = container.as_object_mut() else {
+        return;
+    };
+    let name = fields["name"].as_str().unwrap_or_default().to_owned();
+    fields.insert("name".into(), json!(generic(&name)));
+    let parse = |text: &str| match serde_json::from_str::<Value>(text) {
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => json!({"<json>": pruned(&value)}),
+        _ => json!(text),
+    };
+    for variable in fields
+        .get_mut("env")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if variable["name"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("_CATALOG"))
+        {
+            variable["value"] = parse(variable["value"].as_str().unwrap_or_default());
+        }
+    }
+    let is_ours = name.starts_with("polyaxon-init-") || name == "polyaxon-sidecar";
+    if !is_ours {
+        return;
+    }
+    let image = fields
+        .get("image")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if image.starts_with("polyaxon/polyaxon-init:")
+        || image.starts_with("polyaxon/polyaxon-sidecar:")
+    {
+        fields.insert("image".into(), json!("<ours>"));
+        fields.shift_remove("resources");
+    }
+    fields.shift_remove("command");
+    let args: Vec<Value> = fields
+        .shift_remove("args")
+        .and_then(|args| args.as_array().cloned())
+        .into_iter()
+        .flatten()
+        .filter_map(|arg| {
+            let text = arg.as_str()?;
+            if let Some(flag) = JSON.iter().find(|flag| text.starts_with(**flag)) {
+                return Some(json!({ *flag: parse(&text[flag.len()..]) }));
+            }
+            SEEN.iter()
+                .any(|flag| text.starts_with(flag))
+                .then(|| arg.clone())
+        })
+        .collect();
+    if !args.is_empty() {
+        fields.insert("args".into(), Value::Array(args));
+    }
+    let env: Vec<Value> = fields
+        .shift_remove("env")
+        .and_then(|env| env.as_array().cloned())
+        .into_iter()
+        .flatten()
+        .filter(|variable| {
+            let is_secret = variable.to_string().contains("secretKeyRef");
+            is_secret
+                || !variable["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .starts_with("POLYAXON_")
+        })
+        .collect();
+    if !env.is_empty() {
+        fields.insert("env".into(), Value::Array(env));
+    }
+}
+
+fn differences(path: &str, expected: &Value, actual: &Value, found: &mut Vec<(String, String)>) {
+    match (expected, actual) {
+        (Value::Object(left), Value::Object(right)) => {
+            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            let of =
+                |map: &Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or_default();
+            for key in keys {
+                differences(
+                    &format!("{path}.{key}"),
+                    &of(left, key),
+                    &of(right, key),
+                    found,
+                );
+            }
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            for (index, (left, right)) in left.iter().zip(right).enumerate() {
+                differences(&format!("{path}[{index}]"), left, right, found);
+            }
+        }
+        _ if expected == actual => {}
+        _ => found.push((
+            path.to_owned(),
+            format!("expected {expected}, found {actual}"),
+        )),
+    }
+}
