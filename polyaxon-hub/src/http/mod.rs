@@ -25,8 +25,8 @@ async fn ready(State(hub): State<Arc<Hub>>) -> Response {
     if hub.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
-    match hub.storage.token_by_hash("").await {
-        Ok(_) => "ready\n".into_response(),
+    match hub.storage.ready().await {
+        Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             (

@@ -12,6 +12,15 @@ pub mod sqlite;
 
 pub use error::StorageError;
 
+use async_trait::async_trait;
+
+/// Whether the storage works at all.
+#[async_trait]
+pub trait Readiness: Send + Sync + 'static {
+    /// Reads, and goes once through the path of every write without writing.
+    async fn ready(&self) -> Result<(), StorageError>;
+}
+
 /// All of the hub's storage.
 pub trait Storage:
     access::AccessStorage
@@ -19,6 +28,7 @@ pub trait Storage:
     + components::ComponentStorage
     + logs::LogStorage
     + runs::RunStorage
+    + Readiness
 {
 }
 
@@ -28,5 +38,6 @@ impl<T> Storage for T where
         + components::ComponentStorage
         + logs::LogStorage
         + runs::RunStorage
+        + Readiness
 {
 }

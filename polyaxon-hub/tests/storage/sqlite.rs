@@ -2,9 +2,9 @@
 
 use polyaxon_hub::domain::page::Page;
 use polyaxon_hub::domain::time::Millis;
-use polyaxon_hub::storage::StorageError;
 use polyaxon_hub::storage::access::{AccessStorage as _, ProjectRecord};
 use polyaxon_hub::storage::sqlite::SqliteStorage;
+use polyaxon_hub::storage::{Readiness as _, StorageError};
 use tempfile::TempDir;
 
 use super::contract::contract;
@@ -102,7 +102,9 @@ async fn an_operation_that_fails_is_undone_alone() {
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let (guard, storage) = open().await;
     storage.insert_project(project(1)).await.unwrap();
+    assert_eq!(storage.ready().await, Ok(()));
     storage.close().await;
+    assert_eq!(storage.ready().await, Err(StorageError::Closed));
     assert_eq!(
         storage.insert_project(project(2)).await,
         Err(StorageError::Closed)

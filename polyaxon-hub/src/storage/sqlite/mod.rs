@@ -16,10 +16,11 @@ mod writer;
 
 use std::path::Path;
 
+use async_trait::async_trait;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::StorageError;
+use super::{Readiness, StorageError};
 use writer::Writer;
 
 /// Connections that only read.
@@ -62,5 +63,16 @@ impl SqliteStorage {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Readiness for SqliteStorage {
+    async fn ready(&self) -> Result<(), StorageError> {
+        sqlx::query("SELECT 1")
+            .execute(&self.readers)
+            .await
+            .map_err(row::failed)?;
+        self.writer.run(|_| Box::pin(async { Ok(()) })).await
     }
 }
