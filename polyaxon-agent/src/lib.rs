@@ -9,3 +9,4 @@ pub mod hub;
 pub mod logs;
 pub mod machine;
 pub mod planning;
+pub mod registry;

@@ -1,5 +1,7 @@
 //! What turns a pod plan into containers.
 
+pub mod engine;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,6 +26,9 @@ pub enum ExecutorError {
     /// The plan asks for something that this executor cannot do or may not do.
     #[error("{0}")]
     Refused(String),
+    /// What was asked for existed once and does not any more.
+    #[error("{0}")]
+    Gone(String),
 }
 
 /// What became of a creation.
@@ -62,6 +67,15 @@ pub enum Observation {
     Ended(Ending),
     /// Its containers are not there any more.
     Vanished,
+}
+
+/// What a watched attempt shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A container has started, now or earlier: it has output.
+    Container(String),
+    /// The attempt as a whole. Every container that ever started was named before its end is.
+    Attempt(Observation),
 }
 
 /// How an attempt ended.
@@ -148,7 +162,7 @@ pub trait Executor: Send + Sync + 'static {
     async fn run(
         &self,
         plan: Arc<AttemptPlan>,
-        observations: mpsc::Sender<Observation>,
+        seen: mpsc::Sender<Seen>,
     ) -> Result<(), ExecutorError>;
 
     /// Ends the attempt: asks its processes first, kills what does not go.

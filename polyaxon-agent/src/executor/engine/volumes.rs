@@ -1,0 +1,354 @@
+//! Mounts of a container: the pod's volumes as the engine understands them.
+
+use std::path::{Component, Path, PathBuf};
+
+use bollard::models::{Mount, MountTmpfsOptions, MountType, MountVolumeOptions};
+use polyaxon_spec::plan::{ContainerPlan, KeyFile, Mount as MountPlan, PodPlan, VolumeSource};
+use serde_json::Value;
+
+use super::objects::{Kind, Objects};
+use super::quantity;
+use crate::attempt::AttemptKey;
+use crate::executor::ExecutorError;
+
+/// Name of the engine's volume for an emptyDir.
+pub(super) fn volume_name(key: &AttemptKey, volume: &str) -> String {
+    format!("{}-{volume}", key.object_name())
+}
+
+/// The emptyDirs of a pod that need a volume of the engine.
+pub(super) fn engine_volumes(pod: &PodPlan) -> impl Iterator<Item = &str> {
+    pod.volumes
+        .iter()
+        .filter(|volume| match &volume.source {
+            VolumeSource::EmptyDir { medium, .. } => !is_tmpfs(pod, &volume.name, medium.as_ref()),
+            _ => false,
+        })
+        .map(|volume| volume.name.as_str())
+}
+
+/// A memory volume of one container is a tmpfs; shared by several it must outlive each of them.
+fn is_tmpfs(pod: &PodPlan, volume: &str, medium: Option<&String>) -> bool {
+    let users = pod
+        .init_containers
+        .iter()
+        .chain(&pod.containers)
+        .filter(|container| container.mounts.iter().any(|mount| mount.volume == volume))
+        .count();
+    medium.is_some_and(|medium| medium == "Memory") && users < 2
+}
+
+/// The mounts of one container.
+pub(super) fn mounts(
+    key: &AttemptKey,
+    pod: &PodPlan,
+    container: &ContainerPlan,
+    objects: &Objects,
+) -> Result<Vec<Mount>, ExecutorError> {
+    let mut all = Vec::new();
+    for mount in &container.mounts {
+        let volume = pod
+            .volumes
+            .iter()
+            .find(|volume| volume.name == mount.volume)
+            .ok_or_else(|| {
+                ExecutorError::Refused(format!(
+                    "container `{}` mounts the volume `{}`, which the run does not have",
+                    container.name, mount.volume
+                ))
+            })?;
+        let place = Place {
+            key,
+            pod,
+            mount,
+            objects,
+        };
+        all.extend(place.mounts(&volume.source)?);
+    }
+    Ok(all)
+}
+
+struct Place<'a> {
+    key: &'a AttemptKey,
+    pod: &'a PodPlan,
+    mount: &'a MountPlan,
+    objects: &'a Objects,
+}
+
+impl Place<'_> {
+    fn mounts(&self, source: &VolumeSource) -> Result<Vec<Mount>, ExecutorError> {
+        match source {
+            VolumeSource::EmptyDir { medium, size_limit } => self
+                .empty_dir(medium.as_ref(), size_limit.as_deref())
+                .map(|mount| vec![mount]),
+            VolumeSource::Secret { name, items, .. } => self.files(Kind::Secret, name, items),
+            VolumeSource::ConfigMap { name, items, .. } => self.files(Kind::ConfigMap, name, items),
+            VolumeSource::HostPath { path, kind } => {
+                let path = self.below(PathBuf::from(path))?;
+                let create = matches!(kind.as_deref(), None | Some("" | "DirectoryOrCreate"));
+                Ok(vec![self.host_folder(path, create, false)?])
+            }
+            VolumeSource::Claim { name, read_only } => {
+                let path = self.below(self.objects.place(Kind::Claim, name)?)?;
+                Ok(vec![self.host_folder(
+                    path,
+                    true,
+                    read_only == &Some(true),
+                )?])
+            }
+            VolumeSource::Raw(_) => Err(ExecutorError::Refused(format!(
+                "the volume `{}` is of a kind that a container engine does not have; use \
+                 emptyDir, secret, configMap, hostPath or persistentVolumeClaim",
+                self.mount.volume
+            ))),
+        }
+    }
+
+    fn empty_dir(
+        &self,
+        medium: Option<&String>,
+        size_limit: Option<&str>,
+    ) -> Result<Mount, ExecutorError> {
+        if self.mount.sub_path.is_some() {
+            return Err(ExecutorError::Refused(format!(
+                "the volume `{}` is mounted with `subPath`, which a container engine cannot do for an emptyDir",
+                self.mount.volume
+            )));
+        }
+        if is_tmpfs(self.pod, &self.mount.volume, medium) {
+            return Ok(Mount {
+                target: Some(self.mount.path.clone()),
+                typ: Some(MountType::TMPFS),
+                tmpfs_options: Some(MountTmpfsOptions {
+                    size_bytes: size_limit.and_then(|limit| quantity::units(&Value::from(limit))),
+                    ..MountTmpfsOptions::default()
+                }),
+                ..Mount::default()
+            });
+        }
+        Ok(Mount {
+            target: Some(self.mount.path.clone()),
+            source: Some(volume_name(self.key, &self.mount.volume)),
+            typ: Some(MountType::VOLUME),
+            read_only: self.mount.read_only,
+            volume_options: Some(MountVolumeOptions {
+                no_copy: Some(true),
+                ..MountVolumeOptions::default()
+            }),
+            ..Mount::default()
+        })
+    }
+
+    fn files(
+        &self,
+        kind: Kind,
+        name: &str,
+        items: &[KeyFile],
+    ) -> Result<Vec<Mount>, ExecutorError> {
+        if let Some(sub_path) = &self.mount.sub_path {
+            let key = items
+                .iter()
+                .find(|item| item.path == *sub_path)
+                .map_or(sub_path, |item| &item.key);
+            let file = self.objects.file(kind, name, key)?;
+            return Ok(vec![bind(&file, &self.mount.path, true)]);
+        }
+        if items.is_empty() {
+            let folder = self.objects.folder(kind, name)?;
+            return Ok(vec![bind(&folder, &self.mount.path, true)]);
+        }
+        items
+            .iter()
+            .map(|item| {
+                let file = self.objects.file(kind, name, &item.key)?;
+                let target = format!("{}/{}", self.mount.path.trim_end_matches('/'), item.path);
+                Ok(bind(&file, &target, true))
+            })
+            .collect()
+    }
+
+    fn below(&self, root: PathBuf) -> Result<PathBuf, ExecutorError> {
+        let Some(sub_path) = &self.mount.sub_path else {
+            return Ok(root);
+        };
+        let inside = Path::new(sub_path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if inside {
+            return Ok(root.join(sub_path));
+        }
+        Err(ExecutorError::Refused(format!(
+            "`subPath: {sub_path}` of the volume `{}` leads out of it",
+            self.mount.volume
+        )))
+    }
+
+    fn host_folder(
+        &self,
+        path: PathBuf,
+        create: bool,
+        read_only: bool,
+    ) -> Result<Mount, ExecutorError> {
+        if !path.exists() {
+            let refused = |reason: &str| {
+                ExecutorError::Refused(format!(
+                    "the volume `{}` is `{}` of the agent's machine: {reason}",
+                    self.mount.volume,
+                    path.display()
+                ))
+            };
+            if !create {
+                return Err(refused("it does not exist"));
+            }
+            std::fs::create_dir_all(&path).map_err(|error| refused(&error.to_string()))?;
+        }
+        let read_only = read_only || self.mount.read_only == Some(true);
+        Ok(bind(&path, &self.mount.path, read_only))
+    }
+}
+
+/// A path of the machine at a path of the container.
+pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
+    Mount {
+        target: Some(target.to_owned()),
+        source: Some(source.display().to_string()),
+        typ: Some(MountType::BIND),
+        read_only: Some(read_only),
+        ..Mount::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polyaxon_spec::plan::VolumePlan;
+
+    use super::*;
+
+    fn pod(source: VolumeSource, mount: MountPlan) -> PodPlan {
+        PodPlan {
+            containers: vec![ContainerPlan {
+                name: "main".to_owned(),
+                mounts: vec![MountPlan {
+                    volume: "v".to_owned(),
+                    path: "/v".to_owned(),
+                    ..mount
+                }],
+                ..ContainerPlan::default()
+            }],
+            volumes: vec![VolumePlan {
+                name: "v".to_owned(),
+                source,
+            }],
+            ..PodPlan::default()
+        }
+    }
+
+    fn shown(pod: &PodPlan, objects: &Objects) -> Result<Vec<String>, String> {
+        mounts(&AttemptKey::new("ab", 1), pod, &pod.containers[0], objects)
+            .map(|mounts| {
+                mounts
+                    .iter()
+                    .map(|mount| {
+                        format!(
+                            "{}:{}{}",
+                            mount.source.clone().unwrap_or_default(),
+                            mount.target.clone().unwrap_or_default(),
+                            if mount.read_only == Some(true) {
+                                ":ro"
+                            } else {
+                                ""
+                            }
+                        )
+                    })
+                    .collect()
+            })
+            .map_err(|error| error.to_string())
+    }
+
+    fn empty(medium: Option<&str>) -> VolumeSource {
+        VolumeSource::EmptyDir {
+            medium: medium.map(str::to_owned),
+            size_limit: None,
+        }
+    }
+
+    #[test]
+    fn volumes_become_mounts() {
+        let folder = tempfile::tempdir().expect("folder");
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("reg")).expect("folder");
+        std::fs::write(root.join("reg/config.json"), "{}").expect("file");
+        let objects = Objects {
+            secrets: Some(root.to_owned()),
+            ..Objects::default()
+        };
+        let secret = |items: Vec<KeyFile>| VolumeSource::Secret {
+            name: "reg".to_owned(),
+            items,
+            default_mode: None,
+        };
+        let item = KeyFile {
+            key: "config.json".to_owned(),
+            path: "a/b".to_owned(),
+        };
+        let sub_path = |path: &str| MountPlan {
+            sub_path: Some(path.to_owned()),
+            ..MountPlan::default()
+        };
+        let host = || VolumeSource::HostPath {
+            path: root.display().to_string(),
+            kind: None,
+        };
+        let root = root.display();
+        for (source, mount, expected) in [
+            (
+                empty(None),
+                MountPlan::default(),
+                "plx-operation-ab-v:/v".to_owned(),
+            ),
+            (
+                empty(Some("Memory")),
+                MountPlan::default(),
+                ":/v".to_owned(),
+            ),
+            (
+                secret(vec![]),
+                MountPlan::default(),
+                format!("{root}/reg:/v:ro"),
+            ),
+            (
+                secret(vec![item.clone()]),
+                MountPlan::default(),
+                format!("{root}/reg/config.json:/v/a/b:ro"),
+            ),
+            (
+                secret(vec![item]),
+                sub_path("a/b"),
+                format!("{root}/reg/config.json:/v:ro"),
+            ),
+            (host(), sub_path("new"), format!("{root}/new:/v")),
+        ] {
+            assert_eq!(shown(&pod(source, mount), &objects), Ok(vec![expected]));
+        }
+        for (source, mount, expected) in [
+            (host(), sub_path("../x"), "leads out of it"),
+            (empty(None), sub_path("x"), "subPath"),
+            (
+                VolumeSource::Raw(Value::Null),
+                MountPlan::default(),
+                "of a kind",
+            ),
+        ] {
+            let error = shown(&pod(source, mount), &objects).expect_err("refused");
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn shared_memory_outlives_its_first_user() {
+        let mut pod = pod(empty(Some("Memory")), MountPlan::default());
+        assert_eq!(engine_volumes(&pod).count(), 0);
+        pod.init_containers = pod.containers.clone();
+        assert_eq!(engine_volumes(&pod).collect::<Vec<_>>(), ["v"]);
+    }
+}

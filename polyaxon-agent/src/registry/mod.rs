@@ -1,0 +1,10 @@
+//! Asking a registry whether it has what a build says that it pushed.
+
+mod ask;
+mod credentials;
+mod reference;
+mod token;
+
+pub use ask::{Answer, Registry, RegistryError};
+pub use credentials::{Credentials, CredentialsError, of_folder as credentials_of};
+pub use reference::{InvalidReference, Reference};
