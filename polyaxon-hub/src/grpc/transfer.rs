@@ -21,9 +21,11 @@ use crate::logs::{Cursor, LogError};
 /// The container whose log is meant when none is named.
 const MAIN_CONTAINER: &str = "polyaxon-main";
 /// How long a log that has no end is waited for after its run has ended.
-const LATE_LINES: Duration = Duration::from_secs(10);
+const LATE_LINES: Duration = Duration::from_secs(5);
 /// A reader looks again after this time even if nobody woke it.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The same once the run has ended.
+const LOOK_SOON: Duration = Duration::from_millis(500);
 
 /// `polyaxon.transfer.v1.Transfer`.
 pub(super) struct TransferService(pub(super) Arc<Hub>);
@@ -77,15 +79,16 @@ impl Reader {
             if sender.is_closed() || !self.request.follow {
                 return Ok(());
             }
-            match over {
+            let pause = match over {
                 Over::Yes => return Ok(()),
                 Over::Soon if complete => return Ok(()),
-                Over::Soon | Over::No => {}
-            }
+                Over::Soon => LOOK_SOON,
+                Over::No => LOOK_AGAIN,
+            };
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = events.changed() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = sender.closed() => return Ok(()),
                 () = self.hub.draining.cancelled() => return Err(errors::draining()),
             }

@@ -3,6 +3,9 @@
 use polyaxon_proto::runs::v1::{
     CheckRequest, GetRequest, ListRequest, Status as RunStatus, WatchRequest,
 };
+use polyaxon_spec::compose::CompiledOperation;
+use polyaxon_spec::operation::{Flags, Operation};
+use polyaxon_spec::source::Source;
 use tonic::Code;
 
 use crate::support::agent::{FakeAgent, inventory, kinds};
@@ -197,6 +200,56 @@ async fn what_cannot_run_is_refused_and_leaves_nothing() {
         .unwrap()
         .into_inner();
     assert_eq!(listed.runs.len(), 0);
+}
+
+#[tokio::test]
+async fn the_seed_is_composed_with_the_component_of_the_hub() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let seed = "\
+version: 1
+kind: operation
+name: build
+params:
+  destination:
+    connection: docker-connection
+    value: polyaxon/polyaxon-quick-start
+runPatch:
+  init:
+  - dockerfile:
+      image: \"tensorflow/tensorflow:2.0.1-py3\"
+      run:
+      - 'pip3 install --no-cache-dir -U polyaxon[\"polyboard\",\"polytune\"]'
+      langEnv: 'en_US.UTF-8'
+hubRef: kaniko
+";
+    let sent = |text: &str| {
+        let source = Source::new("build.yaml", text);
+        let (operation, _) = Operation::read(&source, &[], &Flags::default()).unwrap();
+        operation.to_json().to_string()
+    };
+    let run = user.try_create(&sent(seed), "").await.unwrap().run.unwrap();
+    assert_eq!(
+        (run.hub_ref.as_str(), run.component.as_str()),
+        ("kaniko", "polyaxon/kaniko:latest")
+    );
+    assert!(run.component_digest.starts_with("sha256:"));
+    let item = agent.lease(1, 1000).await.remove(0);
+    let compiled = serde_json::from_slice(&item.compiled).unwrap();
+    let compiled = CompiledOperation::from_json(compiled).unwrap();
+    assert!(compiled.document["run"]["init"][0]["dockerfile"].is_object());
+    assert_eq!(
+        compiled.params["destination"].connection.as_deref(),
+        Some("docker-connection")
+    );
+    let wrong = seed.replace("docker-connection", "docker-conection");
+    let refused = user.try_create(&sent(&wrong), "").await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("docker-conection"), "{refused}");
+    let missing = seed.replace("destination:", "target:");
+    let refused = user.try_create(&sent(&missing), "").await.unwrap_err();
+    assert!(refused.message().contains("destination"), "{refused}");
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ pub(crate) async fn new_run(storage: &dyn Storage, queue: &str, key: Option<&str
         component: "polyaxon/kaniko:latest".into(),
         component_digest: "sha256:0".into(),
         spec_hash: "sha256:1".into(),
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
         deadline_at: None,
         build: None,
         failure: None,
