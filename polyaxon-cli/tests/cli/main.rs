@@ -9,4 +9,5 @@ mod ops;
 mod process;
 mod run;
 mod runs;
+mod sandbox;
 mod trouble;
