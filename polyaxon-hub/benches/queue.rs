@@ -26,7 +26,7 @@ const OPERATION: &str = r#"{"version":1,"kind":"operation","name":"build","hubRe
  "params":{"destination":{"value":"team/app:1","connection":"docker-connection"}},
  "runPatch":{"init":[{"dockerfile":{"image":"busybox","run":["true"]}}]}}"#;
 
-const CATALOG: &str = r#"{"namespace":"polyaxon","connections":[{"name":"docker-connection","kind":"registry","schema":{"url":"127.0.0.1:5000"}}]}"#;
+const CATALOG: &str = r#"{"namespace":"polyaxon","artifactsStore":{"name":"store","kind":"volume_claim","schema":{"volumeClaim":"artifacts","mountPath":"/artifacts"}},"connections":[{"name":"docker-connection","kind":"registry","schema":{"url":"127.0.0.1:5000"}}]}"#;
 
 /// Runs that are created for each figure.
 const RUNS: u32 = 4000;

@@ -8,8 +8,11 @@ use polyaxon_spec::compose::{CompiledOperation, compose};
 use polyaxon_spec::diagnostic::{Code, Diagnostic, Report};
 use polyaxon_spec::operation::Operation;
 use polyaxon_spec::params;
+use polyaxon_spec::plan::plan;
+use polyaxon_spec::policy::{self, Policy};
 use polyaxon_spec::resolve::{RunContext, resolve};
 use polyaxon_spec::state::RunState;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -42,6 +45,16 @@ impl From<Report> for PrepareError {
     fn from(report: Report) -> Self {
         Self::Invalid(report)
     }
+}
+
+/// What an agent publishes: its catalog and, if it has one, what its admin lets users do.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Published {
+    /// Names, kinds and schemas.
+    #[serde(flatten)]
+    pub catalog: Catalog,
+    /// Absent: only the agent itself checks.
+    pub policy: Option<Policy>,
 }
 
 /// An operation that passed every check.
@@ -192,7 +205,7 @@ fn check_catalog(
     queue: &QueueRecord,
     request: &Request,
 ) -> Result<(), PrepareError> {
-    let catalog: Catalog =
+    let published: Published =
         serde_json::from_str(&queue.agent.catalog).map_err(|error| StorageError::Corrupt {
             what: "catalog of an agent",
             value: error.to_string(),
@@ -209,7 +222,14 @@ fn check_catalog(
         compiled_at: at,
         ..RunContext::default()
     };
-    resolve(compiled, &context, &catalog)?;
+    let resolved = resolve(compiled, &context, &published.catalog)?;
+    // The names that the agent will generate are not known yet and do not matter.
+    let pod = plan(&resolved, &context, &published.catalog, &mut || {
+        "0".repeat(10)
+    })?;
+    if let Some(policy) = &published.policy {
+        policy::check(&pod, policy, &published.catalog)?;
+    }
     Ok(())
 }
 

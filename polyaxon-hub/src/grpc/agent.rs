@@ -12,7 +12,6 @@ use polyaxon_proto::agent::v1::{
     RenewRequest, RenewResponse, ReportRequest, ReportResponse, ReportResult, Session,
     StatusReport, SyncRequest, SyncResponse, ack_launch_request, hint, report_result,
 };
-use polyaxon_spec::catalog::Catalog;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
@@ -33,6 +32,7 @@ use crate::domain::session::{
     SessionRefused, TTL,
 };
 use crate::hub::Hub;
+use crate::runs::Published;
 use crate::storage::agents::{Claim, Guarded, LaunchReport};
 
 /// A poll looks again after this time even if nobody woke it.
@@ -429,7 +429,7 @@ fn catalog(bytes: &[u8]) -> Result<String, Status> {
         )));
     }
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice::<Catalog>(bytes)
+    serde_json::from_slice::<Published>(bytes)
         .map_err(|error| errors::invalid(format!("`catalog` cannot be read: {error}")))?;
     String::from_utf8(bytes.to_vec()).map_err(|_| errors::invalid("`catalog` is not UTF-8"))
 }

@@ -8,7 +8,7 @@ use polyaxon_spec::operation::{Flags, Operation};
 use polyaxon_spec::source::Source;
 use tonic::Code;
 
-use crate::support::agent::{FakeAgent, inventory, kinds};
+use crate::support::agent::{CATALOG, FakeAgent, inventory, kinds};
 use crate::support::runs::{OPERATION, User};
 use crate::support::{TestHub, bearer, reason};
 
@@ -250,6 +250,37 @@ hubRef: kaniko
     let missing = seed.replace("destination:", "target:");
     let refused = user.try_create(&sent(&missing), "").await.unwrap_err();
     assert!(refused.message().contains("destination"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_the_agents_admin_denies_is_refused_at_once() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let privileged = OPERATION.replace(
+        r#""image":"busybox""#,
+        r#""image":"busybox","securityContext":{"privileged":true}"#,
+    );
+    for (policy, expected) in [
+        (r"{}", Some("privileged")),
+        (r#"{"allowPrivileged":true}"#, None),
+    ] {
+        let request = polyaxon_proto::agent::v1::PublishCatalogRequest {
+            session: Some(agent.session.clone()),
+            catalog: CATALOG
+                .replacen('{', &format!(r#"{{"policy":{policy},"#), 1)
+                .into(),
+        };
+        agent.client.publish_catalog(request).await.unwrap();
+        let told = user.try_create(&privileged, "").await.map_err(|refused| {
+            assert_eq!(refused.code(), Code::InvalidArgument);
+            refused.message().to_owned()
+        });
+        match expected {
+            Some(word) => assert!(told.unwrap_err().contains(word)),
+            None => assert!(told.is_ok(), "{told:?}"),
+        }
+    }
 }
 
 #[tokio::test]

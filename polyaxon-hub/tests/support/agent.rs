@@ -13,8 +13,8 @@ use tonic::Status;
 
 use super::{Authorised, TestHub, bearer};
 
-/// Catalog with one registry.
-pub(crate) const CATALOG: &str = r#"{"namespace":"polyaxon","connections":[{"name":"docker-connection","kind":"registry","schema":{"url":"127.0.0.1:5000"}}]}"#;
+/// Catalog with a store and a registry.
+pub(crate) const CATALOG: &str = r#"{"namespace":"polyaxon","artifactsStore":{"name":"store","kind":"volume_claim","schema":{"volumeClaim":"artifacts","mountPath":"/artifacts"}},"connections":[{"name":"docker-connection","kind":"registry","schema":{"url":"127.0.0.1:5000"}}]}"#;
 
 pub(crate) struct FakeAgent {
     pub(crate) client: AgentClient<Authorised>,
