@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::dockerfile::expand::Variables;
-use crate::dockerfile::{self, Dockerfile, Instruction, Kind, Plan};
+use crate::dockerfile::{self, Dockerfile, Instruction, Kind, Plan, Stage};
 use crate::error::Failure;
 use crate::files::Root;
 use crate::files::pattern::IgnoreRules;
@@ -149,13 +149,20 @@ impl Build<'_> {
             }
             let base = self.base(&name)?;
             self.bases.insert(name, base);
+            for (lower, upper) in chain.iter().zip(chain.iter().skip(1)) {
+                let name = |stage: &Stage| stage.name.clone().unwrap_or_default();
+                self.log.info(format_args!(
+                    "Squashing stages: {} into {}",
+                    name(upper),
+                    name(lower)
+                ));
+            }
         }
         Ok(())
     }
 
     fn base(&self, name: &str) -> Result<Base, Failure> {
         if name == SCRATCH {
-            self.log.info("No base image, nothing to extract");
             return Ok(Base::Scratch);
         }
         self.log

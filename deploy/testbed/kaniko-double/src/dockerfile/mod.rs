@@ -7,7 +7,7 @@ mod stages;
 mod words;
 
 pub(crate) use instruction::{Copy, Form, Instruction, Kind};
-pub(crate) use stages::{Dockerfile, Plan, parse};
+pub(crate) use stages::{Dockerfile, Plan, Stage, parse};
 
 /// Why a Dockerfile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

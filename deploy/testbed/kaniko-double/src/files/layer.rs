@@ -97,6 +97,9 @@ fn whiteout<W: Write>(builder: &mut Builder<W>, path: &Path) -> io::Result<()> {
     let mut header = Header::new_ustar();
     header.set_entry_type(EntryType::Regular);
     header.set_mode(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_size(0);
     let mut records = Records::default();
     name(&mut header, path, false, &mut records);

@@ -82,6 +82,7 @@ impl Keychain {
             path: folder.join("config.json"),
             from_environment: std::env::var(OVERRIDE_VARIABLE)
                 .ok()
+                .filter(|text| !text.is_empty())
                 .map(SecretString::from),
         }
     }
