@@ -28,7 +28,7 @@ network_config_dir = "$dir/networks"
 cgroup_manager = "cgroupfs"
 runtime = "runc"
 events_logger = "file"
-static_dir = "$dir/libpod"
+tmp_dir = "$sockets/libpod"
 TOML
     cat >"$dir/storage.conf" <<TOML
 [storage]

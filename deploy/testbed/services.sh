@@ -26,8 +26,9 @@ service_start() {
     local dir=$1 pid
     shift
     : >"$dir/log"
-    # A session of its own: Ctrl-C in the terminal must not reach it before `stop` does.
-    setsid "$@" </dev/null >"$dir/log" 2>&1 9>&- &
+    # A session of its own: Ctrl-C in the terminal must not reach it before `stop` does. The folder
+    # of the one who starts it may go away.
+    (cd / && exec setsid "$@" </dev/null >"$dir/log" 2>&1) &
     pid=$!
     echo "$pid $(service_birth "$pid")" >"$dir/pid"
 }
