@@ -14,10 +14,10 @@ use crate::registry::{Access, Registry, digest};
 const BUSYBOX: &str = "/bin/busybox";
 
 /// A layer under construction.
-pub struct Files(Builder<Vec<u8>>);
+pub(crate) struct Files(Builder<Vec<u8>>);
 
 impl Files {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Builder::new(Vec::new()))
     }
 
@@ -31,13 +31,13 @@ impl Files {
         header
     }
 
-    pub fn folder(mut self, name: &str, mode: u32, owner: u64) -> Self {
+    pub(crate) fn folder(mut self, name: &str, mode: u32, owner: u64) -> Self {
         let mut header = Self::header(EntryType::Directory, mode, owner);
         self.0.append_data(&mut header, name, &[][..]).unwrap();
         self
     }
 
-    pub fn file(mut self, name: &str, bytes: &[u8], mode: u32, owner: u64) -> Self {
+    pub(crate) fn file(mut self, name: &str, bytes: &[u8], mode: u32, owner: u64) -> Self {
         let mut header = Self::header(EntryType::Regular, mode, owner);
         header.set_size(bytes.len() as u64);
         self.0.append_data(&mut header, name, bytes).unwrap();
@@ -50,7 +50,7 @@ impl Files {
         self
     }
 
-    pub fn busybox() -> Self {
+    pub(crate) fn busybox() -> Self {
         let binary = std::fs::read(BUSYBOX)
             .expect("these tests need a static busybox: run `deploy/testbed/install.sh images`");
         let list = Command::new(BUSYBOX).arg("--list").output().unwrap();
@@ -70,7 +70,13 @@ impl Files {
 }
 
 /// Stores an image of some layers.
-pub fn image(registry: &Registry, name: &str, docker: bool, layers: Vec<Files>, config: &Value) {
+pub(crate) fn image(
+    registry: &Registry,
+    name: &str,
+    docker: bool,
+    layers: Vec<Files>,
+    config: &Value,
+) {
     let (kind, config_kind, layer_kind) = if docker {
         (
             "application/vnd.docker.distribution.manifest.v2+json",
@@ -116,7 +122,7 @@ pub fn image(registry: &Registry, name: &str, docker: bool, layers: Vec<Files>, 
 }
 
 /// The images that the recorded runs are built on.
-pub fn recorded(registry: &Registry) {
+pub(crate) fn recorded(registry: &Registry) {
     static IMAGES: LazyLock<Registry> = LazyLock::new(|| {
         let registry = Registry::start(Access::Open);
         make(&registry);

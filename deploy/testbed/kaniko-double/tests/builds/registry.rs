@@ -21,7 +21,7 @@ struct Store {
 
 /// What a registry does to those who ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     Open,
     /// Only with a login.
     Login,
@@ -29,22 +29,20 @@ pub enum Access {
     ReadOnly,
 }
 
-pub struct Registry {
+pub(crate) struct Registry {
     /// `127.0.0.1:PORT`.
     pub host: String,
     store: Arc<Mutex<Store>>,
 }
 
-pub fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes)
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
         .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+        .fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 impl Registry {
-    pub fn start(access: Access) -> Self {
+    pub(crate) fn start(access: Access) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let store = Arc::new(Mutex::new(Store::default()));
@@ -59,12 +57,12 @@ impl Registry {
     }
 
     /// Takes over all that another registry has.
-    pub fn fill(&self, other: &Self) {
+    pub(crate) fn fill(&self, other: &Self) {
         let store = other.store.lock().unwrap().clone();
         *self.store.lock().unwrap() = store;
     }
 
-    pub fn put_blob(&self, bytes: &[u8]) -> String {
+    pub(crate) fn put_blob(&self, bytes: &[u8]) -> String {
         let name = digest(bytes);
         self.store
             .lock()
@@ -74,7 +72,7 @@ impl Registry {
         name
     }
 
-    pub fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, bytes: &[u8]) {
+    pub(crate) fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, bytes: &[u8]) {
         let entry = (media_type.to_owned(), bytes.to_vec());
         let mut store = self.store.lock().unwrap();
         store
@@ -85,17 +83,17 @@ impl Registry {
             .insert(format!("{repository}@{}", digest(bytes)), entry);
     }
 
-    pub fn manifest(&self, repository: &str, tag: &str) -> Option<(String, Vec<u8>)> {
+    pub(crate) fn manifest(&self, repository: &str, tag: &str) -> Option<(String, Vec<u8>)> {
         let store = self.store.lock().unwrap();
         store.manifests.get(&format!("{repository}:{tag}")).cloned()
     }
 
-    pub fn blob(&self, digest: &str) -> Vec<u8> {
+    pub(crate) fn blob(&self, digest: &str) -> Vec<u8> {
         self.store.lock().unwrap().blobs[digest].clone()
     }
 
     /// `METHOD PATH STATUS` of all requests so far.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.store.lock().unwrap().requests.clone()
     }
 }
@@ -265,21 +263,16 @@ fn manifests(request: &Request, store: &mut Store, repository: &str, reference: 
         store.manifests.insert(by_digest, entry);
         return (201, Vec::new(), Vec::new());
     }
-    match store.manifests.get(&key) {
-        Some((media_type, bytes)) => (
-            200,
-            vec![("Content-Type", media_type.clone())],
-            bytes.clone(),
-        ),
-        None => {
-            let detail = if separator == '@' {
-                serde_json::json!({"Name": repository, "Revision": reference})
-            } else {
-                serde_json::json!({ "Tag": reference })
-            };
-            refusal(404, "MANIFEST_UNKNOWN", "manifest unknown", &detail)
-        }
+    if let Some((media_type, bytes)) = store.manifests.get(&key) {
+        let headers = vec![("Content-Type", media_type.clone())];
+        return (200, headers, bytes.clone());
     }
+    let detail = if separator == '@' {
+        serde_json::json!({"Name": repository, "Revision": reference})
+    } else {
+        serde_json::json!({ "Tag": reference })
+    };
+    refusal(404, "MANIFEST_UNKNOWN", "manifest unknown", &detail)
 }
 
 fn uploads(request: &Request, store: &mut Store, repository: &str, upload: &str) -> Answer {

@@ -24,19 +24,19 @@ exec /usr/bin/env -i PATH=/usr/local/bin:/kaniko HOME=/root USER=root DOCKER_CON
     /kaniko/loader --library-path /kaniko/lib /kaniko/executor "$@"
 "#;
 
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
 /// How a run ended.
-pub struct Ended {
+pub(crate) struct Ended {
     pub status: Option<i32>,
     /// Both streams, merged.
     pub log: String,
 }
 
 impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         for name in [
@@ -79,17 +79,17 @@ impl Sandbox {
     }
 
     /// A folder that is mounted at its name.
-    pub fn mounted(&self, name: &str) -> PathBuf {
+    pub(crate) fn mounted(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn put(&self, path: &str, text: &str) {
+    pub(crate) fn put(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub fn start(&self, arguments: &[String], environment: &[(&str, &str)]) -> Child {
+    pub(crate) fn start(&self, arguments: &[String], environment: &[(&str, &str)]) -> Child {
         let log = File::create(self.folder.path().join("log")).unwrap();
         let root = rustix::process::geteuid().is_root();
         let mut command = Command::new("unshare");
@@ -117,12 +117,12 @@ impl Sandbox {
             .unwrap()
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("log")).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    pub fn run(&self, arguments: &[String], environment: &[(&str, &str)]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[String], environment: &[(&str, &str)]) -> Ended {
         let status = self.start(arguments, environment).wait().unwrap();
         Ended {
             status: status.code(),
