@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down test e2e bench fmt lint
+.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,10 @@ quickstart: ## Build everything, start a local platform and run a first image bu
 
 quickstart-down: ## Stop what `make quickstart` started (its data stays)
 	@deploy/testbed/quickstart.sh down
+
+pod-image: ## Pack the image of init steps and sidecar, beside the programs
+	@deploy/testbed/install.sh build images
+	@deploy/images/pack-pod.sh
 
 test: ## Run every test, one summary line at the end
 	@deploy/testbed/test-summary $(CARGO) test --workspace --locked --no-fail-fast

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs `polyaxon-pod` with what its steps call (git, ssh, a shell, certificates) as an image archive.
 #
-#   deploy/images/pack-pod.sh [OUT]        (default: target/images/polyaxon-pod.oci.tar)
+#   deploy/images/pack-pod.sh [OUT]        (default: beside the programs, target/release/polyaxon-pod.oci.tar)
 #
 # Needs no container engine: the files come out of Debian's packages. POLYAXON_PROFILE is the cargo
 # profile (default `release`), POLYAXON_DEBIAN_MIRROR another mirror for the packages.
@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 limit=$((60 * 1024 * 1024))
 
-out=${1:-${CARGO_TARGET_DIR:-$here/../../target}/images/polyaxon-pod.oci.tar}
+out=${1:-${CARGO_TARGET_DIR:-$here/../../target}/${POLYAXON_PROFILE:-release}/polyaxon-pod.oci.tar}
 mkdir -p "$(dirname "$out")"
 out=$(realpath "$out")
 

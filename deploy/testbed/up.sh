@@ -31,7 +31,7 @@ export POLYAXON_PROFILE=ci
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 echo "testbed: building the programs" >&2
 cargo build --quiet --locked --profile ci --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins >&2
-deploy/images/pack-pod.sh "$target/images/polyaxon-pod.oci.tar"
+deploy/images/pack-pod.sh "$target/ci/polyaxon-pod.oci.tar"
 [ -n "${POLYAXON_KANIKO_IMAGE-}" ] || "$here/pack-kaniko-double.sh" "$target/images/kaniko-double.oci.tar"
 
 echo "testbed: starting a registry and Podman" >&2
@@ -52,4 +52,4 @@ printf 'export %s=%q\n' \
     POLYAXON_E2E_REGISTRY "$registry" \
     POLYAXON_E2E_EXECUTOR_IMAGE "$executor" \
     POLYAXON_ENGINE_SOCKET "$socket" \
-    POLYAXON_POD_IMAGE_TAR "$target/images/polyaxon-pod.oci.tar"
+    POLYAXON_POD_IMAGE_TAR "$target/ci/polyaxon-pod.oci.tar"
