@@ -66,6 +66,12 @@ contract!(
 
 contract!(
     super::open,
+    history:
+    no_run_is_lost_and_no_outcome_changes,
+);
+
+contract!(
+    super::open,
     logs:
     logs_come_in_the_order_in_which_they_began,
     pieces_are_added_once,

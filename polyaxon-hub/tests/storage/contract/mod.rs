@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod agents;
 pub(crate) mod components;
+pub(crate) mod history;
 pub(crate) mod logs;
 pub(crate) mod runs;
 mod samples;
