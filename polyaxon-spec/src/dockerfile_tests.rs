@@ -2,8 +2,8 @@ use super::*;
 use rstest::rstest;
 use serde_json::json;
 
-fn text(fields: Value) -> String {
-    generate(&Dockerfile::from_json(&fields).expect("valid fields"))
+fn text(fields: &Value) -> String {
+    generate(&Dockerfile::from_json(fields).expect("valid fields"))
 }
 
 #[rstest]
@@ -40,7 +40,7 @@ fn text(fields: Value) -> String {
      RUN groupadd -g 2000 -r polyaxon && useradd -r -m -g polyaxon -u 1000 bob\n\
      COPY ./project /app\n")]
 fn writes_the_exact_bytes(#[case] fields: Value, #[case] expected: &str) {
-    assert_eq!(text(fields), expected);
+    assert_eq!(text(&fields), expected);
 }
 
 #[rstest]
@@ -57,6 +57,6 @@ fn refuses(#[case] fields: Value) {
 
 #[test]
 fn only_user_and_group_together_make_a_user() {
-    assert!(!text(json!({"image": "a", "uid": 1})).contains("groupadd"));
-    assert!(text(json!({"image": "a", "uid": "1", "gid": 2})).contains("-u 1 polyaxon\n"));
+    assert!(!text(&json!({"image": "a", "uid": 1})).contains("groupadd"));
+    assert!(text(&json!({"image": "a", "uid": "1", "gid": 2})).contains("-u 1 polyaxon\n"));
 }

@@ -1,5 +1,7 @@
 //! The golden cases from the files to the resource and the Dockerfiles, as users see them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

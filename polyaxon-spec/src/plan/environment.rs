@@ -136,9 +136,9 @@ fn slug(name: &str) -> String {
 }
 
 /// Where and as whom the pod runs.
-pub(super) fn scheduling(scene: &Scene<'_>) -> Result<Scheduling, Report> {
+pub(super) fn scheduling(scene: &Scene<'_>) -> Scheduling {
     let environment = scene.environment.clone();
-    Ok(Scheduling {
+    Scheduling {
         service_account_name: environment
             .service_account_name
             .filter(|name| !name.is_empty())
@@ -158,7 +158,7 @@ pub(super) fn scheduling(scene: &Scene<'_>) -> Result<Scheduling, Report> {
         security_context: environment.security_context.unwrap_or_default(),
         image_pull_secrets: environment.image_pull_secrets.unwrap_or_default(),
         restart_policy: environment.restart_policy,
-    })
+    }
 }
 
 /// Limits on retries and time, if the operation has the section.

@@ -35,7 +35,7 @@ pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
                 .into(),
         );
     }
-    main.name = MAIN.to_owned();
+    MAIN.clone_into(&mut main.name);
     main.role = Role::Main;
     extend(scene, &mut main);
     Ok(main)

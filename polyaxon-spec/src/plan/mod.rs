@@ -44,7 +44,7 @@ pub fn plan(
         init_containers,
         containers,
         volumes: volumes::all(&scene)?,
-        scheduling: environment::scheduling(&scene)?,
+        scheduling: environment::scheduling(&scene),
         termination: environment::termination(&scene)?,
         collect_logs: scene.plugins.collect_logs,
         sync_statuses: scene.plugins.sync_statuses,

@@ -54,7 +54,7 @@ pub(super) fn bind(document: &mut Value, names: &Names, catalog: &Catalog) -> Re
         run.insert("init".into(), Value::Array(inits));
     }
     let section = Value::Object(run.clone());
-    let named = run_names(&section)
+    let references = run_names(&section)
         .into_iter()
         .map(|name| (name, "run.connections"))
         .chain(
@@ -62,7 +62,7 @@ pub(super) fn bind(document: &mut Value, names: &Names, catalog: &Catalog) -> Re
                 .into_iter()
                 .map(|name| (name, "run.init")),
         );
-    let unknown: Vec<Diagnostic> = named
+    let unknown: Vec<Diagnostic> = references
         .filter(|(name, _)| catalog.connection(name).is_none())
         .map(|(name, field)| unknown_connection(&name, field, catalog))
         .collect();

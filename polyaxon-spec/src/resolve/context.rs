@@ -24,7 +24,7 @@ pub(super) struct Names {
 impl Names {
     /// What is known before connections are looked up: params and globals.
     pub(super) fn early(document: &Value, run: &RunContext) -> Result<Self, Report> {
-        let globals = globals(run, None, &run_path(run), String::new());
+        let globals = globals(run, None, &run_path(run), "");
         Ok(Self {
             context: Context::new(&Value::Object(with_params(document, globals)?)),
         })
@@ -56,7 +56,7 @@ impl Names {
             format!("{store}/{}", run.run_uuid)
         };
         let mounted = plugin("mountArtifactsStore").unwrap_or(false);
-        let store_path = if mounted { store } else { String::new() };
+        let store_path = if mounted { store.as_str() } else { "" };
         let globals = globals(run, Some(namespace), &artifacts, store_path);
         let mut names = with_params(document, globals)?;
         let section = document.get("run").unwrap_or(&Value::Null);
@@ -80,7 +80,7 @@ fn schemas(catalog: &Catalog, names: &[String]) -> Value {
         .into()
 }
 
-fn globals(run: &RunContext, namespace: Option<&str>, artifacts: &str, store: String) -> Value {
+fn globals(run: &RunContext, namespace: Option<&str>, artifacts: &str, store: &str) -> Value {
     let project = &run.project;
     let owner = run.owner.split('/').next().unwrap_or_default();
     let project_uuid = if run.project_uuid.is_empty() {

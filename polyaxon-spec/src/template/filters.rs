@@ -137,6 +137,10 @@ fn percent(pattern: &str, values: &[Var]) -> Result<String, Error> {
 }
 
 /// `value | int(default=0)`: the default where the text is no number.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the engine passes the arguments of filters by value"
+)]
 fn int(value: &Var, arguments: Rest<Var>, options: Kwargs) -> Result<Var, Error> {
     let default = match options.get::<Option<Var>>("default")? {
         Some(default) => default,

@@ -1,5 +1,7 @@
 //! Values as Python prints them: templates and generated files follow that spelling.
 
+use std::fmt::Write as _;
+
 use serde_json::{Number, Value};
 
 /// The text that Python's `str()` gives: text as it is, `None`, `True`, `['a', 1]`.
@@ -75,7 +77,8 @@ fn quote(text: &str, out: &mut String) {
                 out.push(c);
             }
             c if u32::from(c) < 0x20 || (0x7f..0xa1).contains(&u32::from(c)) => {
-                out.push_str(&format!("\\x{:02x}", u32::from(c)));
+                // Writing into a `String` cannot fail.
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
             }
             c => out.push(c),
         }
