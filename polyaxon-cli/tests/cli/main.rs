@@ -3,6 +3,7 @@
 mod check;
 mod compile;
 mod components;
+mod docs;
 mod fake_hub;
 mod follow;
 mod ops;

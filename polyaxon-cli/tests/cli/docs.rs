@@ -1,0 +1,58 @@
+//! Pages that list what the programs know.
+
+use anyhow::{Context as _, Result};
+use polyaxon_spec::diagnostic::Code;
+use strum::IntoEnumIterator as _;
+
+fn page(name: &str) -> Result<String> {
+    let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).context(path)
+}
+
+#[test]
+fn every_error_code_is_explained() -> Result<()> {
+    let page = page("docs/errors.md")?;
+    for code in Code::iter() {
+        let row = format!("| {code} |");
+        assert!(page.contains(&row), "docs/errors.md has no row for {code}");
+    }
+    Ok(())
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() -> Result<()> {
+    for from in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/hub.md",
+        "docs/agent-yaml.md",
+        "docs/errors.md",
+        "docs/exit-statuses.md",
+    ] {
+        let text = page(from)?;
+        let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for piece in text.split("](").skip(1) {
+            let target = piece.split(')').next().unwrap_or_default();
+            if !target.contains("://") {
+                page(&format!("{folder}/{target}")).with_context(|| format!("a link in {from}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_readme_shows_an_operation_that_is_valid() -> Result<()> {
+    let text = page("README.md")?;
+    let yaml = text
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .context("no operation in the README")?;
+    let home = crate::process::Home::at("http://127.0.0.1:9")?;
+    home.write("build.yaml", yaml)?;
+    let output = home.polyaxon(&["check", "-f", "build.yaml", "--offline"])?;
+    assert_eq!(output.status, Some(0), "{output}");
+    Ok(())
+}
