@@ -8,6 +8,7 @@ mod service {
     mod access;
     mod agents;
     mod components;
+    mod crash;
     mod http;
     mod logs;
     mod process;

@@ -40,8 +40,8 @@ impl Blobs {
                     .map_err(|error| LogError::io(path, &error))
             };
             sync(&file)?;
-            // The folders of run and attempt may be new.
-            file.ancestors().skip(1).take(3).try_for_each(sync)
+            // The folders of run, attempt and container may be new.
+            file.ancestors().skip(1).take(4).try_for_each(sync)
         })
         .await
         .map_err(|_| LogError::Stopped)?

@@ -10,6 +10,7 @@ use polyaxon_proto::agent::v1::{
 use polyaxon_proto::hub::v1::Scope;
 use polyaxon_proto::runs::v1::Status as RunStatus;
 use tonic::Status;
+use tonic::transport::Channel;
 
 use super::{Authorised, TestHub, bearer};
 
@@ -50,7 +51,11 @@ impl FakeAgent {
 
     /// Opens a session and does not sync.
     pub(crate) async fn open(hub: &TestHub, token: &str, queues: &[(&str, i32, i32)]) -> Self {
-        let mut client = AgentClient::with_interceptor(hub.channel().await, bearer(token));
+        Self::at(hub.channel().await, token, queues).await
+    }
+
+    pub(crate) async fn at(channel: Channel, token: &str, queues: &[(&str, i32, i32)]) -> Self {
+        let mut client = AgentClient::with_interceptor(channel, bearer(token));
         let opened = client
             .open_session(hello(queues))
             .await

@@ -7,6 +7,8 @@ use polyaxon_proto::runs::v1::{
 use polyaxon_proto::transfer::v1::ReadLogsRequest;
 use polyaxon_proto::transfer::v1::transfer_client::TransferClient;
 
+use tonic::transport::Channel;
+
 use super::{Authorised, TestHub, bearer};
 
 /// An operation that needs nothing of the hub.
@@ -20,11 +22,13 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) async fn of(hub: &TestHub) -> Self {
-        let token = hub.admin_token();
-        let channel = hub.channel().await;
+        Self::at(hub.channel().await, &hub.admin_token())
+    }
+
+    pub(crate) fn at(channel: Channel, token: &str) -> Self {
         Self {
-            runs: RunsClient::with_interceptor(channel.clone(), bearer(&token)),
-            transfer: TransferClient::with_interceptor(channel, bearer(&token)),
+            runs: RunsClient::with_interceptor(channel.clone(), bearer(token)),
+            transfer: TransferClient::with_interceptor(channel, bearer(token)),
         }
     }
 
