@@ -6,8 +6,11 @@ use super::run::{is_final, status_name};
 use crate::ui::time;
 use crate::ui::{BAD, BOLD, DIM, GOOD, WARNING};
 
+/// The container whose log is followed.
+const MAIN_CONTAINER: &str = "polyaxon-main";
+
 /// Lines that end the following of a run. `with_log` shows the last lines of a failure's log, for a reader who
-/// did not see the log itself.
+/// did not see the log itself; those of another container than main are always shown.
 pub(crate) fn lines(run: &Run, with_log: bool) -> Vec<String> {
     let status = run.status();
     let colour = match status {
@@ -73,7 +76,8 @@ fn failure(run: &Run, with_log: bool, lines: &mut Vec<String>) {
     if !failure.class.is_empty() {
         lines.push(format!("{BOLD}class{BOLD:#}   {}", failure.class));
     }
-    if with_log && !failure.last_lines.is_empty() {
+    let is_seen = !with_log && failure.container == MAIN_CONTAINER;
+    if !is_seen && !failure.last_lines.is_empty() {
         lines.push(format!("{BOLD}last lines of the log{BOLD:#}"));
         lines.extend(failure.last_lines.iter().map(|line| format!("  {line}")));
     }
@@ -144,6 +148,10 @@ mod tests {
           no space
         ");
         assert!(!shown(&run, false).contains("no space"));
+        if let Some(failure) = &mut run.failure {
+            failure.container = "polyaxon-init-git".to_owned();
+        }
+        assert!(shown(&run, false).contains("no space"));
     }
 
     #[test]
