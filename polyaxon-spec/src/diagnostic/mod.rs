@@ -12,6 +12,11 @@ pub use code::Code;
 
 use crate::source::Source;
 
+/// How many diagnostics of one text are worked out and shown.
+///
+/// People fix the first few; a text that is wrong everywhere must not cost more than it is worth.
+pub const MAX_DIAGNOSTICS: usize = 100;
+
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -184,6 +189,21 @@ impl Report {
         Some(Self { diagnostics })
     }
 
+    /// The report without what exceeds [`MAX_DIAGNOSTICS`]; errors go before warnings then.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        let rest = self.diagnostics.len().saturating_sub(MAX_DIAGNOSTICS);
+        if rest > 0 {
+            self.diagnostics
+                .sort_by_key(|diagnostic| diagnostic.severity == Severity::Warning);
+            self.diagnostics.truncate(MAX_DIAGNOSTICS);
+            let message = format!("{rest} more are not shown");
+            self.diagnostics
+                .push(Diagnostic::warning(Code::Limit, message));
+        }
+        self
+    }
+
     /// All diagnostics, in the order in which they were found; at least one.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -271,6 +291,20 @@ mod tests {
             report.map(|report| (report.diagnostics().len(), report.error_count())),
             Some((2, 1))
         );
+    }
+
+    #[test]
+    fn a_long_report_keeps_its_errors() {
+        let mut diagnostics =
+            vec![Diagnostic::warning(Code::DuplicateKey, "w"); MAX_DIAGNOSTICS + 5];
+        diagnostics.push(Diagnostic::error(Code::WrongType, "e"));
+        let report = Report::from_diagnostics(diagnostics).unwrap().shortened();
+        assert_eq!(report.diagnostics().len(), MAX_DIAGNOSTICS + 1);
+        assert_eq!(report.error_count(), 1);
+        let last = report.diagnostics().last().unwrap();
+        assert_eq!(last.message, "6 more are not shown");
+        let short = Report::error(Code::WrongType, "e");
+        assert_eq!(short.clone().shortened(), short);
     }
 
     #[test]

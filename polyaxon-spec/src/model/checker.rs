@@ -7,7 +7,7 @@ use super::path::Path;
 use super::suggest;
 use super::table::{Field, Kind, Model, Object};
 use super::{io, root, run};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MAX_DIAGNOSTICS};
 use crate::yaml::{Entry, Mapping, Node, Scalar, Value, camel};
 
 /// Collects what is wrong.
@@ -47,11 +47,19 @@ impl Checker {
         node: &Node,
         path: &Path<'_>,
     ) -> &mut Diagnostic {
-        diagnostic.place = node.place();
+        // Finding the line is as long as the text.
+        if !self.is_full() {
+            diagnostic.place = node.place();
+        }
         diagnostic.field_path = path.to_string();
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
+    }
+
+    /// Whether there is more already than will be shown.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
     /// Records a value of the wrong type and gives it back as it is.
@@ -110,7 +118,11 @@ impl Checker {
                 .help = Some("quote it if it is meant as text".into());
             return;
         }
-        let help = suggest::field(key, model, path.is_root());
+        let help = if self.is_full() {
+            None
+        } else {
+            suggest::field(key, model, path.is_root())
+        };
         let message = format!("unknown field `{key}` in {}", model.name);
         self.error(Code::UnknownField, &entry.key, &path.field(key), message)
             .help = help;

@@ -82,7 +82,7 @@ impl Document {
 /// The warnings, where there is no error among them.
 pub(crate) fn refuse_errors(diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Report> {
     match Report::from_diagnostics(diagnostics.clone()) {
-        Some(report) => Err(report),
+        Some(report) => Err(report.shortened()),
         None => Ok(diagnostics),
     }
 }

@@ -37,7 +37,7 @@ impl Operation {
         if reference.kind != ReferenceKind::Path {
             changed.refuse_paths(&section, &format!("the component of {reference}"))?;
         }
-        changed.check_cycles()?;
+        changed.check_references()?;
         *self = changed;
         Ok(())
     }

@@ -90,7 +90,7 @@ impl Operation {
     pub fn from_json(value: &Json) -> Result<Self, Report> {
         let mut operation = Self::wrap(Document::from_json(value)?)?;
         operation.origins.clear();
-        operation.check_cycles()?;
+        operation.check_references()?;
         Ok(operation)
     }
 
@@ -148,7 +148,7 @@ impl Operation {
         for overlay in overlays {
             warnings.extend(operation.apply_overlay(overlay)?);
         }
-        operation.check_cycles()?;
+        operation.check_references()?;
         Ok((operation, warnings))
     }
 

@@ -286,3 +286,14 @@ fn fields_are_located_in_the_file_that_says_them() {
     assert_eq!(at("runPatch.connections[7]"), Some(("main.yaml".into(), 3)));
     assert_eq!(at("nothing.at.all"), None);
 }
+
+#[test]
+fn references_are_counted() {
+    let read = |count: usize| {
+        let operations = "    - {hubRef: a}\n".repeat(count);
+        let text = format!("kind: operation\nrun:\n  kind: dag\n  operations:\n{operations}");
+        Operation::read(&source("f.yaml", &text), &[], &Flags::default())
+    };
+    assert_eq!(read(256).unwrap().0.references().len(), 256);
+    assert_eq!(read(257).unwrap_err().diagnostics()[0].code, Code::Limit);
+}

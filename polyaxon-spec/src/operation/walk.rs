@@ -9,6 +9,9 @@ use crate::refs::{HubRef, Reference, ReferenceKind};
 /// The longest chain of components that refer to each other.
 const MAX_CHAIN: usize = 16;
 
+/// The most references of an operation and its components together. Each of them is fetched.
+const MAX_REFERENCES: usize = 256;
+
 /// A reference without its component, and the references that led to it.
 pub(super) struct Found {
     pub(super) reference: Reference,
@@ -55,24 +58,14 @@ impl Operation {
         if let Some(component) = component {
             self.walk(&join(section, "component"), component, &chain, found);
         }
-        for list in ["operations", "components"] {
-            let items = fields
-                .get("run")
-                .and_then(|run| run.get(list))
-                .and_then(Json::as_array);
-            for (index, item) in items.into_iter().flatten().enumerate() {
-                if let Json::Object(item) = item {
-                    let section = join(section, &format!("run.{list}[{index}]"));
-                    self.walk(&section, item, &chain, found);
-                }
-            }
+        for (list, index, item) in items_of_dag(fields) {
+            let section = join(section, &format!("run.{list}[{index}]"));
+            self.walk(&section, item, &chain, found);
         }
     }
 
     fn reference_of(&self, section: &str, fields: &Map<String, Json>) -> Option<Reference> {
-        let (kind, value) = [ReferenceKind::Hub, ReferenceKind::Url, ReferenceKind::Path]
-            .into_iter()
-            .find_map(|kind| Some((kind, fields.get(kind.field())?.as_str()?)))?;
+        let (kind, value) = written_reference(fields)?;
         Some(Reference {
             kind,
             value: value.to_owned(),
@@ -82,8 +75,17 @@ impl Operation {
         })
     }
 
-    /// Refuses references that lead back to themselves, and chains without an end.
-    pub(super) fn check_cycles(&self) -> Result<(), Report> {
+    /// Refuses references that lead back to themselves, chains without an end, and too many references.
+    pub(super) fn check_references(&self) -> Result<(), Report> {
+        let count = count_references(self.fields());
+        if count > MAX_REFERENCES {
+            let message = format!(
+                "there are {count} references to components, more than the limit of {MAX_REFERENCES}"
+            );
+            return Err(Diagnostic::error(Code::Limit, message)
+                .with_help("refer to fewer components, or write them into the file")
+                .into());
+        }
         for Found { reference, chain } in self.found() {
             let own = identity(&reference);
             if chain.iter().any(|link| link.identity == own) {
@@ -133,6 +135,39 @@ pub(super) fn at(reference: &Reference, code: Code, message: String) -> Diagnost
         Diagnostic::error(code, message).in_field(join(&reference.section, reference.kind.field()));
     diagnostic.place.clone_from(&reference.place);
     diagnostic
+}
+
+fn written_reference(fields: &Map<String, Json>) -> Option<(ReferenceKind, &str)> {
+    [ReferenceKind::Hub, ReferenceKind::Url, ReferenceKind::Path]
+        .into_iter()
+        .find_map(|kind| Some((kind, fields.get(kind.field())?.as_str()?)))
+}
+
+/// The operations and components of a dag: the list, the index in it, the fields.
+fn items_of_dag(
+    fields: &Map<String, Json>,
+) -> impl Iterator<Item = (&'static str, usize, &Map<String, Json>)> {
+    let run = fields.get("run");
+    ["operations", "components"]
+        .into_iter()
+        .flat_map(move |list| {
+            let items = run.and_then(|run| run.get(list)).and_then(Json::as_array);
+            items
+                .into_iter()
+                .flatten()
+                .enumerate()
+                .filter_map(move |(index, item)| Some((list, index, item.as_object()?)))
+        })
+}
+
+/// All references, those with components as well.
+fn count_references(fields: &Map<String, Json>) -> usize {
+    let component = fields.get("component").and_then(Json::as_object);
+    usize::from(written_reference(fields).is_some())
+        + component.map_or(0, count_references)
+        + items_of_dag(fields)
+            .map(|(_, _, item)| count_references(item))
+            .sum::<usize>()
 }
 
 fn identity(reference: &Reference) -> String {

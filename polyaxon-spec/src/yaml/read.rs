@@ -9,7 +9,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, 
 
 use super::scalar::Scalar;
 use super::value::{Entry, Mapping, Node, Value};
-use crate::diagnostic::{Code, Diagnostic, Place, Report};
+use crate::diagnostic::{Code, Diagnostic, MAX_DIAGNOSTICS, Place, Report};
 use crate::source::Source;
 
 /// How deep values may be nested; aliases count with what they stand for.
@@ -219,17 +219,24 @@ impl<'input> Reader<'input> {
             let name = scalar.to_key();
             // The later entry takes the place of the first, as in a dictionary.
             if let Some(old) = own.insert(name.clone(), Entry { key, value }) {
-                let line = old.key.place().map_or(0, |place| place.line);
-                let message = format!(
-                    "the key `{name}` is given twice; this one counts, the one in line {line} does not"
-                );
-                self.warnings.push(
-                    Diagnostic::warning(Code::DuplicateKey, message)
-                        .at(self.place(&key_span))
-                        .with_help("remove one of them"),
-                );
+                self.warn_of_duplicate(&name, &old, &key_span);
             }
         }
+    }
+
+    fn warn_of_duplicate(&mut self, name: &str, old: &Entry, span: &Span) {
+        if self.warnings.len() >= MAX_DIAGNOSTICS {
+            return;
+        }
+        let line = old.key.place().map_or(0, |place| place.line);
+        let message = format!(
+            "the key `{name}` is given twice; this one counts, the one in line {line} does not"
+        );
+        self.warnings.push(
+            Diagnostic::warning(Code::DuplicateKey, message)
+                .at(self.place(span))
+                .with_help("remove one of them"),
+        );
     }
 
     /// The mappings that a merge key names; the first of them wins.
