@@ -106,3 +106,20 @@ fn findings_for_programs() -> Result<()> {
     assert_eq!(findings["diagnostics"][0]["place"]["line"], 8, "{findings}");
     Ok(())
 }
+
+#[test]
+fn a_hub_that_hangs_costs_half_a_second() -> Result<()> {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let home = Home::at(&format!("http://{}", silent.local_addr()?))?;
+    home.write("build.yaml", BUILD)?;
+    let started = std::time::Instant::now();
+    let output = home.polyaxon(&["check", "-f", "build.yaml"])?;
+    assert_eq!(output.status, Some(0), "{output}");
+    assert!(
+        output.stderr.contains("no answer within 500 ms"),
+        "{output}"
+    );
+    let took = started.elapsed();
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+    Ok(())
+}

@@ -104,3 +104,37 @@ fn ctrl_c_leaves_the_run_alone() -> Result<()> {
     assert!(hub.state().stopped.is_empty());
     Ok(())
 }
+
+#[test]
+fn on_a_terminal_the_log_stays_whole() -> Result<()> {
+    let mut state = hub_with(succeeded());
+    state.running_for = 2;
+    let hub = FakeHub::start(state)?;
+    let home = Home::of(&hub)?;
+    let command = home.command(&[]);
+    let words = format!(
+        "{} ops logs -uid {UUID}",
+        command.get_program().to_string_lossy()
+    );
+    let mut terminal = Command::new("script");
+    terminal
+        .args(["--quiet", "--return", "--command", &words, "/dev/null"])
+        .stdin(Stdio::null())
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR");
+    for (name, value) in command.get_envs() {
+        terminal.env(name, value.context("a variable without a value")?);
+    }
+    let output = Output::of(&terminal.output()?);
+    assert_eq!(output.status, Some(0), "{output}");
+    assert!(output.stdout.contains("\u{1b}["), "no colours: {output}");
+    let seen = anstream::adapter::strip_str(&output.stdout).to_string();
+    for line in [
+        "1.0s RUN pip3 install polyaxon\r\n",
+        "Collecting polyaxon\r\n",
+        "succeeded in 1m 14s\r\n",
+    ] {
+        assert!(seen.contains(line), "{line:?} is missing: {output}");
+    }
+    Ok(())
+}

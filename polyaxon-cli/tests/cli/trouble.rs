@@ -46,3 +46,18 @@ fn completions_name_every_command() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn an_expired_token_is_named() -> Result<()> {
+    let mut expired = tonic::Status::unauthenticated("the token `ana` expired on 2026-01-01");
+    expired
+        .metadata_mut()
+        .insert("polyaxon-reason", "TOKEN_EXPIRED".parse()?);
+    let hub = FakeHub::start(State {
+        refusal: Some(expired),
+        ..State::default()
+    })?;
+    let home = Home::of(&hub)?;
+    insta::assert_snapshot!(home.polyaxon(&["run", "--hub", "kaniko"])?);
+    Ok(())
+}
