@@ -51,7 +51,7 @@ pub(crate) fn write(root: &Root, changes: &Changes, out: &Path) -> Result<Layer,
         fs::create_dir_all(folder).map_err(failed)?;
     }
     let file = BufWriter::new(File::create(out).map_err(failed)?);
-    let compressed = GzEncoder::new(Digesting::new(file), Compression::default());
+    let compressed = GzEncoder::new(Digesting::new(file), Compression::fast());
     let mut builder = Builder::new(Digesting::new(compressed));
     let mut inodes = HashMap::new();
     for (path, removed) in entries(changes) {
