@@ -12,12 +12,17 @@ cd "$(dirname "$0")/../.."
 part=${1:-all}
 [ $# -eq 0 ] || shift
 
+cargo_test() {
+    cargo test --profile ci --locked --no-fail-fast "$@"
+}
+# Tests that need the testbed are marked as ignored, so that `cargo test` passes without it.
 tests() {
     local failed=0
     if [ "$part" = all ]; then
-        cargo test --workspace --exclude polyaxon-e2e --profile ci --locked --no-fail-fast || failed=1
+        cargo_test --workspace --exclude polyaxon-e2e --lib --bins --tests -- --include-ignored || failed=1
+        cargo_test --workspace --exclude polyaxon-e2e --doc || failed=1
     fi
-    cargo test --package polyaxon-e2e --profile ci --locked --no-fail-fast -- --include-ignored "$@" || failed=1
+    cargo_test --package polyaxon-e2e --lib --tests -- --include-ignored "$@" || failed=1
     return "$failed"
 }
 
