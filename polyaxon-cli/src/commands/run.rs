@@ -40,12 +40,21 @@ pub(crate) struct Arguments {
     /// Print lines of the log as they were written
     #[arg(long, requires = "log")]
     raw: bool,
+    /// Kept for old command lines: says that it is missing
+    #[arg(short, long, hide = true)]
+    upload: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
 
 pub(crate) async fn run(arguments: Arguments, app: &App) -> Outcome {
+    if arguments.upload {
+        return Err(CommandError::Usage(
+            "uploads from this folder are not in this version; bring the context with `runPatch: {init: [{git: ...}]}`"
+                .to_owned(),
+        ));
+    }
     let submission = arguments.submission.gather().await?;
     submission.show_warnings(&app.ui)?;
     submission.compiled()?;

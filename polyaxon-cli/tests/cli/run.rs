@@ -223,6 +223,18 @@ fn a_creation_without_an_answer_is_repeated_with_the_same_key() -> Result<()> {
 }
 
 #[test]
+fn uploads_are_refused_instead_of_ignored() -> Result<()> {
+    let hub = FakeHub::start(hub_with(succeeded()))?;
+    let home = Home::of(&hub)?;
+    home.write("build.yaml", BUILD)?;
+    let output = home.polyaxon(&["run", "-f", "build.yaml", "-u"])?;
+    assert_eq!(output.status, Some(2), "{output}");
+    assert!(output.stderr.contains("not in this version"), "{output}");
+    assert!(hub.state().created.is_empty());
+    Ok(())
+}
+
+#[test]
 fn versions_that_do_not_fit() -> Result<()> {
     let hub = FakeHub::start(hub_with(succeeded()))?;
     let home = Home::of(&hub)?;
