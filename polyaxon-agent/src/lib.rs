@@ -3,10 +3,15 @@
 
 pub mod attempt;
 pub mod classify;
+pub mod cli;
 pub mod config;
+pub mod confirmation;
+pub mod data_dir;
+pub mod driver;
 pub mod executor;
 pub mod hub;
 pub mod logs;
 pub mod machine;
 pub mod planning;
 pub mod registry;
+pub mod service;

@@ -4,7 +4,4 @@ mod read;
 mod settings;
 
 pub use read::{ConfigError, OWN_KEYS, read, read_file};
-pub use settings::{
-    BuildResources, DEFAULT_EXECUTOR_IMAGE, DEFAULT_EXECUTOR_IMAGES, Engine, Network, Policy,
-    Proxies, Queue, Settings,
-};
+pub use settings::{BuildResources, Engine, Network, Queue, Settings};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::Settings;
-use crate::planning::{CATALOG_KEYS, Catalog, CatalogError};
+use crate::planning::{Catalog, CatalogError, catalog_keys};
 
 /// Root keys that belong to [`Settings`].
 pub const OWN_KEYS: [&str; 14] = [
@@ -105,13 +105,11 @@ pub fn read(name: &str, text: &str) -> Result<(Settings, Catalog), ConfigError> 
             });
         }
     };
-    let (mut own, mut catalog) = (Map::new(), Map::new());
+    let mut own = Map::new();
     for (key, value) in root {
         if OWN_KEYS.contains(&key.as_str()) {
             own.insert(key, value);
-        } else if CATALOG_KEYS.contains(&key.as_str()) {
-            catalog.insert(key, value);
-        } else {
+        } else if !catalog_keys().contains(&key.as_str()) {
             return Err(ConfigError::UnknownKey {
                 name: name.to_owned(),
                 place: place(text, &key),
@@ -129,7 +127,7 @@ pub fn read(name: &str, text: &str) -> Result<(Settings, Catalog), ConfigError> 
             path,
         }
     })?;
-    Ok((settings, Catalog::read(name, &Value::Object(catalog))?))
+    Ok((settings, Catalog::read(name, text)?))
 }
 
 /// Where the field of a dotted path stands: each name is looked for after the one before it.
@@ -156,7 +154,7 @@ fn place(text: &str, path: &str) -> String {
 fn nearest(key: &str) -> Option<String> {
     OWN_KEYS
         .iter()
-        .chain(CATALOG_KEYS)
+        .chain(catalog_keys())
         .map(|known| (strsim::damerau_levenshtein(key, known), known))
         .filter(|(distance, _)| *distance <= 3)
         .min()
@@ -165,7 +163,9 @@ fn nearest(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DEFAULT_EXECUTOR_IMAGE, Network};
+    use polyaxon_spec::kaniko::DEFAULT_EXECUTOR_IMAGE;
+
+    use super::super::Network;
     use super::*;
 
     fn refusal(text: &str) -> String {

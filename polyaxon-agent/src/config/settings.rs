@@ -2,18 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use polyaxon_spec::kaniko::{DEFAULT_EXECUTOR_IMAGE, EXECUTOR_IMAGES, Proxies};
+use polyaxon_spec::policy::Policy;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-/// Executor that builds run with unless the settings name another one.
-pub const DEFAULT_EXECUTOR_IMAGE: &str = "ghcr.io/osscontainertools/kaniko:v1.28.3";
-
-/// Repositories whose images make an operation with an image destination a build.
-pub const DEFAULT_EXECUTOR_IMAGES: [&str; 3] = [
-    "ghcr.io/osscontainertools/kaniko",
-    "gcr.io/kaniko-project/executor",
-    "martizih/kaniko",
-];
 
 /// Everything that `agent.yaml` says to the agent itself.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -34,7 +26,7 @@ pub struct Settings {
     /// PEM file of certificate authorities for builds and for the confirmation of digests.
     pub ca_bundle: Option<PathBuf>,
     /// Proxies for builds.
-    pub proxies: Option<Proxies>,
+    pub proxies: Proxies,
     /// Requests and limits of builds that set none themselves.
     pub build_resources: BuildResources,
     /// What users may put in a pod.
@@ -60,7 +52,7 @@ impl Settings {
     /// Repositories that count as executors: the known ones, the configured ones and that of
     /// the configured executor image.
     pub fn executor_repositories(&self) -> Vec<String> {
-        let mut all: Vec<String> = DEFAULT_EXECUTOR_IMAGES
+        let mut all: Vec<String> = EXECUTOR_IMAGES
             .iter()
             .map(|image| (*image).to_owned())
             .collect();
@@ -125,18 +117,6 @@ pub enum Network {
     Bridge,
 }
 
-/// Proxies for builds, given as variables and as build arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct Proxies {
-    /// Proxy for plain HTTP.
-    pub http: Option<String>,
-    /// Proxy for HTTPS.
-    pub https: Option<String>,
-    /// Hosts that are reached directly, comma separated.
-    pub no_proxy: Option<String>,
-}
-
 /// Requests and limits as Kubernetes writes them.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -145,30 +125,6 @@ pub struct BuildResources {
     pub requests: Map<String, Value>,
     /// What a build may use at most.
     pub limits: Map<String, Value>,
-}
-
-/// What users may put in a pod; everything is denied unless it is allowed here.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each one is a switch of the file"
-)]
-pub struct Policy {
-    /// `securityContext.privileged`.
-    pub allow_privileged: bool,
-    /// `securityContext.capabilities.add`.
-    pub allow_capabilities: bool,
-    /// `hostNetwork`, `hostPID`, `hostIPC`.
-    pub allow_host_namespaces: bool,
-    /// hostPath volumes below these folders.
-    pub allowed_host_paths: Vec<String>,
-    /// Secrets that the catalog does not name.
-    pub allowed_secrets: Vec<String>,
-    /// `plugins.docker`.
-    pub allow_docker: bool,
-    /// Service accounts other than the agent's own.
-    pub allowed_service_accounts: Vec<String>,
 }
 
 /// A queue of this agent.

@@ -25,8 +25,15 @@ const PAGE: usize = 500;
 pub enum LinkEvent {
     /// A session is open: say what exists. Nothing is leased before.
     Inventory(oneshot::Sender<Vec<InventoryItem>>),
-    /// What the hub made of it; answer when it is taken in.
-    Synced(Vec<Directive>, oneshot::Sender<()>),
+    /// What the hub made of it.
+    Synced {
+        /// Number of the session, which only grows.
+        epoch: u64,
+        /// What to do with what exists.
+        directives: Vec<Directive>,
+        /// Answered when that is taken in.
+        taken: oneshot::Sender<()>,
+    },
     /// New work.
     Leased(Vec<LeaseItem>),
     /// Orders.
@@ -118,7 +125,12 @@ impl Link {
         );
         let directives = self.sync(&session).await?;
         let (taken, done) = oneshot::channel();
-        let _shutdown = self.events.send(LinkEvent::Synced(directives, taken)).await;
+        let synced = LinkEvent::Synced {
+            epoch: session.epoch,
+            directives,
+            taken,
+        };
+        let _shutdown = self.events.send(synced).await;
         let _shutdown = done.await;
         let renew_every = Duration::from_millis(opened.renew_every_ms.clamp(500, 60_000).into());
         Ok((session, renew_every))

@@ -8,4 +8,4 @@ mod outbox;
 pub use backoff::Backoff;
 pub use client::{HubClient, HubError};
 pub use link::{Identity, Link, LinkEvent};
-pub use outbox::{Launch, Outbox, Report};
+pub use outbox::{Launch, Outbox, Report, WITHDRAWN};

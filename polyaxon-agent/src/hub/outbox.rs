@@ -20,6 +20,9 @@ const BATCH: usize = 500;
 /// Launches that are acknowledged at the same time.
 const CONCURRENT_ACKS: usize = 16;
 
+/// Fence of an attempt that nobody has to hear of any more.
+pub const WITHDRAWN: u64 = 0;
+
 /// What became of a launch.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -130,6 +133,8 @@ impl Worker {
                     Err(error) if is_hopeless(&error) => {
                         tracing::warn!(key = %launch.key, %error, "a launch was not acknowledged");
                     }
+                    // The sync of the next session asks again for what is still wanted.
+                    Err(error @ HubError::Fenced(_)) => self.failed(&error).await,
                     Err(error) => {
                         self.failed(&error).await;
                         launches.push(launch);
@@ -144,7 +149,11 @@ impl Worker {
 
     async fn send_reports(&mut self, mut reports: Vec<Report>) {
         let mut backoff = Backoff::default();
-        while !reports.is_empty() {
+        loop {
+            reports.retain(|report| report.fence.load(Ordering::Relaxed) != WITHDRAWN);
+            if reports.is_empty() {
+                return;
+            }
             let Some(session) = self.session().await else {
                 return;
             };

@@ -236,7 +236,7 @@ impl Machine {
     }
 
     fn refused(&mut self, refusal: Refusal) -> Vec<Action> {
-        if self.state != State::Idle {
+        if !matches!(self.state, State::Idle | State::Creating) {
             return Vec::new();
         }
         self.state = State::Gone;

@@ -2,7 +2,7 @@
 
 use bollard::models::{ContainerCreateBody, HostConfig};
 use indexmap::IndexMap;
-use polyaxon_spec::plan::{ContainerPlan, EnvFrom, EnvSource, Role};
+use polyaxon_spec::plan::{ContainerPlan, EnvFrom, EnvSource};
 use serde_json::Value;
 
 use super::expand::expand;
@@ -13,22 +13,8 @@ use super::{quantity, volumes};
 use crate::executor::ExecutorError;
 use crate::planning::AttemptPlan;
 
-/// What the executor of a build needs to unpack images and to change users; all else is dropped.
-const BUILD_CAPABILITIES: [&str; 7] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "SETGID",
-    "SETUID",
-    "SETFCAP",
-    "KILL",
-];
-
 /// Where programs look for certificate authorities.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
-
-/// A further file in the folder that Kaniko's own TLS reads.
-const KANIKO_CA: &str = "/kaniko/ssl/certs/polyaxon-ca-bundle.crt";
 
 /// CPU shares of one whole CPU.
 const SHARES_PER_CPU: i64 = 1024;
@@ -63,10 +49,10 @@ pub(super) fn body(
         ..HostConfig::default()
     };
     if let Some(bundle) = &options.ca_bundle {
-        add_ca_bundle(plan, container, bundle, &mut host);
+        add_ca_bundle(container, bundle, &mut host);
     }
     limit(container, &mut host)?;
-    secure(plan, container, security, &mut host);
+    secure(security, &mut host);
     Ok(ContainerCreateBody {
         entrypoint: words(&container.command),
         cmd: words(&container.args),
@@ -189,28 +175,14 @@ fn field(plan: &AttemptPlan, path: &str) -> Option<String> {
     }
 }
 
-fn add_ca_bundle(
-    plan: &AttemptPlan,
-    container: &ContainerPlan,
-    bundle: &std::path::Path,
-    host: &mut HostConfig,
-) {
-    let is_build = plan.build.is_some() && container.role == Role::Main;
-    let mounts = host.mounts.get_or_insert_default();
-    let mut add = |target: &str| {
-        if !mounts
-            .iter()
-            .any(|mount| mount.target.as_deref() == Some(target))
-        {
-            mounts.push(volumes::bind(bundle, target, true));
-        }
-    };
-    if is_build || container.role.is_auxiliary() {
-        add(CA_BUNDLE);
+/// Our own containers speak to git hosts and stores. What builds trust stands in their plan.
+fn add_ca_bundle(container: &ContainerPlan, bundle: &std::path::Path, host: &mut HostConfig) {
+    if !container.role.is_auxiliary() {
+        return;
     }
-    if is_build {
-        add(KANIKO_CA);
-    }
+    host.mounts
+        .get_or_insert_default()
+        .push(volumes::bind(bundle, CA_BUNDLE, true));
 }
 
 fn limit(container: &ContainerPlan, host: &mut HostConfig) -> Result<(), ExecutorError> {
@@ -258,7 +230,7 @@ fn limit(container: &ContainerPlan, host: &mut HostConfig) -> Result<(), Executo
     Ok(())
 }
 
-fn secure(plan: &AttemptPlan, container: &ContainerPlan, security: &Value, host: &mut HostConfig) {
+fn secure(security: &Value, host: &mut HostConfig) {
     let flag = |name: &str| security.get(name).and_then(Value::as_bool);
     let capabilities = |name: &str| -> Option<Vec<String>> {
         let list = security.get("capabilities")?.get(name)?.as_array()?;
@@ -275,11 +247,6 @@ fn secure(plan: &AttemptPlan, container: &ContainerPlan, security: &Value, host:
     host.cap_drop = capabilities("drop");
     if flag("allowPrivilegeEscalation") == Some(false) {
         host.security_opt = Some(vec!["no-new-privileges".to_owned()]);
-    }
-    let is_build = plan.build.is_some() && container.role == Role::Main;
-    if is_build && security.is_null() {
-        host.cap_drop = Some(vec!["ALL".to_owned()]);
-        host.cap_add = Some(BUILD_CAPABILITIES.map(str::to_owned).to_vec());
     }
 }
 
@@ -300,14 +267,13 @@ fn user(container: &Value, pod: &Value) -> Option<String> {
 mod tests {
     use std::path::PathBuf;
 
-    use polyaxon_spec::plan::{EnvVar, PodPlan};
+    use polyaxon_spec::plan::{EnvVar, PodPlan, Role};
     use serde_json::json;
 
     use super::*;
     use crate::attempt::AttemptKey;
     use crate::config::Network;
     use crate::executor::engine::options::PodImage;
-    use crate::planning::BuildPlan;
 
     fn options(ca_bundle: Option<&str>) -> EngineOptions {
         EngineOptions {
@@ -322,7 +288,7 @@ mod tests {
         }
     }
 
-    fn plan(container: ContainerPlan, is_build: bool) -> AttemptPlan {
+    fn plan(container: ContainerPlan) -> AttemptPlan {
         AttemptPlan {
             key: AttemptKey::new("ab", 1),
             fence: 1,
@@ -333,7 +299,7 @@ mod tests {
                 containers: vec![container],
                 ..PodPlan::default()
             },
-            build: is_build.then(BuildPlan::default),
+            build: None,
         }
     }
 
@@ -363,7 +329,7 @@ mod tests {
                 .unwrap_or_default(),
             ..ContainerPlan::default()
         };
-        let body = created(&plan(container, false), None).expect("created");
+        let body = created(&plan(container), None).expect("created");
         assert_eq!(
             body.entrypoint,
             Some(vec!["run".to_owned(), "1".to_owned()])
@@ -380,10 +346,9 @@ mod tests {
             resources,
             ..ContainerPlan::default()
         };
-        let limited = plan(
-            container(json!({"limits": {"cpu": "500m", "memory": "1Gi"}, "requests": {"cpu": 1}})),
-            false,
-        );
+        let limited = plan(container(
+            json!({"limits": {"cpu": "500m", "memory": "1Gi"}, "requests": {"cpu": 1}}),
+        ));
         let host = created(&limited, None)
             .expect("created")
             .host_config
@@ -398,32 +363,37 @@ mod tests {
             (json!({"limits": {"nvidia.com/gpu": 1}}), "nvidia.com/gpu"),
             (json!({"limits": {"memory": "much"}}), "is not a quantity"),
         ] {
-            let error = created(&plan(container(resources), false), None).expect_err("refused");
+            let error = created(&plan(container(resources)), None).expect_err("refused");
             assert!(error.contains(expected), "{error}");
         }
     }
 
     #[test]
-    fn builds_get_few_capabilities_and_the_bundle() {
-        let build = plan(ContainerPlan::default(), true);
-        let host = created(&build, Some("/ca.pem"))
-            .expect("created")
-            .host_config
-            .expect("set");
-        assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
-        assert_eq!(host.cap_add.map(|added| added.len()), Some(7));
-        let targets: Vec<_> = host
+    fn capabilities_and_the_bundle() {
+        let container = |role| ContainerPlan {
+            role,
+            rest: json!({"securityContext": {"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}}})
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
+            ..ContainerPlan::default()
+        };
+        let host = |role| {
+            created(&plan(container(role)), Some("/ca.pem"))
+                .expect("created")
+                .host_config
+                .expect("set")
+        };
+        let ours = host(Role::Git);
+        assert_eq!(ours.cap_drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(ours.cap_add, Some(vec!["CHOWN".to_owned()]));
+        let targets: Vec<_> = ours
             .mounts
             .unwrap_or_default()
             .into_iter()
             .filter_map(|mount| mount.target)
             .collect();
-        assert_eq!(targets, [CA_BUNDLE, KANIKO_CA]);
-        let job = plan(ContainerPlan::default(), false);
-        let host = created(&job, Some("/ca.pem"))
-            .expect("created")
-            .host_config
-            .expect("set");
-        assert_eq!((host.mounts, host.cap_drop), (Some(vec![]), None));
+        assert_eq!(targets, [CA_BUNDLE]);
+        assert_eq!(host(Role::Main).mounts, Some(vec![]));
     }
 }

@@ -104,6 +104,18 @@ impl EngineExecutor {
             )))
     }
 
+    /// Brings the image of our own containers into the engine, so that the first run need not wait.
+    pub async fn prepare(&self) -> Result<(), String> {
+        match self.images.pod_image(&self.objects).await {
+            Ok(image) => {
+                tracing::info!(image, "the pod image is there");
+                Ok(())
+            }
+            Err(images::ImageError::Definite(reason)) => Err(reason),
+            Err(images::ImageError::Executor(error)) => Err(error.to_string()),
+        }
+    }
+
     fn control(&self, key: &AttemptKey) -> Arc<Control> {
         let mut controls = self.controls.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(controls.entry(key.clone()).or_default())

@@ -1,0 +1,65 @@
+//! One attempt with its machine and its tasks.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
+
+use polyaxon_proto::agent::v1::StatusReport;
+use tokio::task::JoinSet;
+
+use crate::attempt::AttemptKey;
+use crate::hub::Report;
+use crate::machine::{Machine, StatusUpdate};
+use crate::planning::AttemptPlan;
+
+pub(super) struct Entry {
+    pub(super) machine: Machine,
+    pub(super) plan: Option<Arc<AttemptPlan>>,
+    pub(super) fence: Arc<AtomicU64>,
+    /// Ended with the entry.
+    pub(super) tasks: JoinSet<()>,
+    /// Number of the last report. It starts at the session's epoch, so that an agent that was
+    /// started anew counts on from where the old one was.
+    seq: u64,
+}
+
+impl Entry {
+    pub(super) fn new(
+        machine: Machine,
+        plan: Option<Arc<AttemptPlan>>,
+        fence: u64,
+        epoch: u64,
+    ) -> Self {
+        Self {
+            machine,
+            plan,
+            fence: Arc::new(AtomicU64::new(fence)),
+            tasks: JoinSet::new(),
+            seq: epoch << 32,
+        }
+    }
+
+    /// The message of a status, with the next number.
+    pub(super) fn report(&mut self, key: &AttemptKey, update: StatusUpdate) -> Report {
+        self.seq += 1;
+        let is_final = update.is_final();
+        let report = StatusReport {
+            run: key.run.clone(),
+            attempt: key.attempt,
+            fence: 0,
+            seq: self.seq,
+            status: update.status.into(),
+            reason: update.reason,
+            message: update.message,
+            observed_at: Some(SystemTime::now().into()),
+            build: update.build,
+            failure: update.failure,
+        };
+        Report {
+            key: key.clone(),
+            fence: Arc::clone(&self.fence),
+            report,
+            is_final,
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Drives the machines: takes events from the hub and from tasks, and obeys the orders that the
+//! machines answer with. One task owns all state; whatever takes time is a task of its own.
+
+mod entry;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use polyaxon_proto::agent::v1::{Directive, InventoryItem, LeaseItem, directive};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use self::entry::Entry;
+use self::tasks::{Message, Tools};
+use crate::attempt::AttemptKey;
+use crate::confirmation::Confirmer;
+use crate::executor::{Executor, Found};
+use crate::hub::{Launch, LinkEvent, Outbox, WITHDRAWN};
+use crate::logs::Shipper;
+use crate::machine::{Action, Event, Facts, LaunchOutcome, Machine};
+use crate::planning::Planner;
+
+/// Longest time without a look at the clocks of the machines.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// What a driver works with.
+pub struct Parts {
+    /// Runs attempts.
+    pub executor: Arc<dyn Executor>,
+    /// Plans them.
+    pub planner: Arc<dyn Planner>,
+    /// Asks registries.
+    pub confirmer: Confirmer,
+    /// Ships logs.
+    pub shipper: Shipper,
+    /// Ships launches and statuses.
+    pub outbox: Outbox,
+    /// What the connection says.
+    pub events: mpsc::Receiver<LinkEvent>,
+    /// Runs that could be started now.
+    pub slots: watch::Sender<u32>,
+    /// Asks the connection for a new session.
+    pub reopen: Arc<Notify>,
+    /// Runs at a time.
+    pub max_runs: u32,
+    /// A digest that the registry did not confirm fails the run.
+    pub require_confirmation: bool,
+}
+
+/// Why a driver ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// It was asked to.
+    #[error("shut down")]
+    Shutdown,
+    /// The token was never accepted.
+    #[error("{0}")]
+    Denied(String),
+}
+
+/// All attempts of one agent.
+pub struct Driver {
+    tools: Tools,
+    planner: Arc<dyn Planner>,
+    outbox: Outbox,
+    events: mpsc::Receiver<LinkEvent>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    slots: watch::Sender<u32>,
+    reopen: Arc<Notify>,
+    max_runs: u32,
+    require_confirmation: bool,
+    entries: IndexMap<AttemptKey, Entry>,
+    epoch: u64,
+    ready: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Driver {
+    /// A driver without attempts; `ready` is called once, when the first session is synced.
+    pub fn new(parts: Parts, ready: impl FnOnce() + Send + 'static) -> Self {
+        let (sender, messages) = mpsc::unbounded_channel();
+        parts.slots.send_replace(parts.max_runs);
+        Self {
+            tools: Tools {
+                executor: parts.executor,
+                confirmer: parts.confirmer,
+                shipper: parts.shipper,
+                messages: sender,
+            },
+            planner: parts.planner,
+            outbox: parts.outbox,
+            events: parts.events,
+            messages,
+            slots: parts.slots,
+            reopen: parts.reopen,
+            max_runs: parts.max_runs,
+            require_confirmation: parts.require_confirmation,
+            entries: IndexMap::new(),
+            epoch: 0,
+            ready: Some(Box::new(ready)),
+        }
+    }
+
+    /// Runs until it is cancelled; containers are left alone then.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Ended {
+        loop {
+            let wake = self.next_deadline();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ended::Shutdown,
+                Some(message) = self.messages.recv() => {
+                    self.event(&message.key, message.event);
+                }
+                event = self.events.recv() => match event {
+                    None => return Ended::Shutdown,
+                    Some(LinkEvent::Denied(reason)) if self.ready.is_some() => {
+                        return Ended::Denied(reason);
+                    }
+                    Some(event) => self.heard(event),
+                },
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+            self.tick();
+            self.count_slots();
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let furthest = Instant::now() + LOOK;
+        self.entries
+            .values()
+            .filter_map(|entry| entry.machine.deadline())
+            .fold(furthest, Instant::min)
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let due: Vec<AttemptKey> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.machine.deadline().is_some_and(|due| due <= now))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            self.event(&key, Event::Tick);
+        }
+    }
+
+    fn count_slots(&self) {
+        let live = self
+            .entries
+            .values()
+            .filter(|entry| entry.machine.is_live())
+            .count();
+        let free = self
+            .max_runs
+            .saturating_sub(u32::try_from(live).unwrap_or(u32::MAX));
+        self.slots.send_if_modified(|slots| {
+            let changed = *slots != free;
+            *slots = free;
+            changed
+        });
+    }
+
+    fn heard(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Inventory(answer) => self.inventory(answer),
+            LinkEvent::Synced {
+                epoch,
+                directives,
+                taken,
+            } => {
+                self.epoch = epoch;
+                for directive in directives {
+                    self.obey(directive);
+                }
+                let _gone_at_shutdown = taken.send(());
+                if let Some(ready) = self.ready.take() {
+                    ready();
+                }
+            }
+            LinkEvent::Leased(items) => {
+                for item in items {
+                    self.launch(&item);
+                }
+            }
+            LinkEvent::Directives(directives) => {
+                for directive in directives {
+                    self.obey(directive);
+                }
+            }
+            LinkEvent::OutcomeAcknowledged(key) => self.event(&key, Event::OutcomeAcknowledged),
+            LinkEvent::Unknown(key) => self.event(&key, Event::Delete),
+            LinkEvent::Fenced => self.reopen.notify_one(),
+            LinkEvent::Denied(_) => {}
+        }
+    }
+
+    fn inventory(&self, answer: oneshot::Sender<Vec<InventoryItem>>) {
+        let executor = Arc::clone(&self.tools.executor);
+        let fences: IndexMap<AttemptKey, u64> = self
+            .entries
+            .iter()
+            .map(|(key, entry)| (key.clone(), entry.fence.load(Ordering::Relaxed)))
+            .collect();
+        tokio::spawn(async move {
+            match executor.inventory().await {
+                Ok(found) => {
+                    let items = found
+                        .into_iter()
+                        .map(|found| item(&fences, found))
+                        .collect();
+                    let _session_is_over = answer.send(items);
+                }
+                // Without an answer the session is opened again.
+                Err(error) => tracing::warn!(%error, "what runs here cannot be listed"),
+            }
+        });
+    }
+
+    fn obey(&mut self, directive: Directive) {
+        let key = AttemptKey::new(directive.run.clone(), directive.attempt);
+        let known = self.entries.contains_key(&key);
+        if let Some(entry) = self.entries.get(&key)
+            && directive.fence != WITHDRAWN
+        {
+            entry.fence.fetch_max(directive.fence, Ordering::Relaxed);
+        }
+        match directive.kind() {
+            directive::Kind::Stop => {
+                if !known {
+                    // Nothing runs here: a machine without an object says so.
+                    self.add(key.clone(), directive.fence, None);
+                }
+                let reason = directive.reason;
+                self.event(&key, Event::Stop { reason });
+            }
+            directive::Kind::Delete if known => self.event(&key, Event::Delete),
+            directive::Kind::Delete => {
+                self.add(key.clone(), directive.fence, None);
+                self.event(&key, Event::Delete);
+            }
+            directive::Kind::ReportAgain => self.event(&key, Event::ReportAgain),
+            directive::Kind::Keep => {
+                if let (false, Some(item)) = (known, directive.item) {
+                    self.adopt(&item);
+                }
+            }
+            directive::Kind::LaunchAgain => {
+                if let Some(item) = directive.item {
+                    self.launch(&item);
+                }
+            }
+            directive::Kind::Unspecified => {}
+        }
+    }
+
+    fn launch(&mut self, item: &LeaseItem) {
+        self.take(item, Event::Launch);
+    }
+
+    fn adopt(&mut self, item: &LeaseItem) {
+        self.take(item, Event::Adopt);
+    }
+
+    fn take(&mut self, item: &LeaseItem, event: Event) {
+        let key = AttemptKey::new(item.run.clone(), item.attempt);
+        if let Some(entry) = self.entries.get(&key) {
+            entry.fence.fetch_max(item.fence, Ordering::Relaxed);
+            return;
+        }
+        match self.planner.plan(item) {
+            Ok(plan) => {
+                tracing::info!(%key, name = item.name, adopted = event == Event::Adopt, "taken");
+                self.add(key.clone(), item.fence, Some(Arc::new(plan)));
+                self.event(&key, event);
+            }
+            Err(refusal) => {
+                tracing::warn!(%key, reason = refusal.reason, message = refusal.message, "refused");
+                self.add(key.clone(), item.fence, None);
+                self.event(&key, Event::Refused(refusal));
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        key: AttemptKey,
+        fence: u64,
+        plan: Option<Arc<crate::planning::AttemptPlan>>,
+    ) {
+        let facts = plan.as_ref().map_or_else(Facts::default, |plan| {
+            Facts::of(plan, self.require_confirmation)
+        });
+        let entry = Entry::new(Machine::new(facts), plan, fence, self.epoch);
+        self.entries.insert(key, entry);
+    }
+
+    fn event(&mut self, key: &AttemptKey, event: Event) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        for action in entry.machine.on(event, Instant::now()) {
+            self.act(key, action);
+        }
+    }
+
+    fn act(&mut self, key: &AttemptKey, action: Action) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        match action {
+            Action::Create => {
+                if let Some(plan) = entry.plan.clone() {
+                    entry.tasks.spawn(self.tools.clone().create(plan));
+                }
+            }
+            Action::AckLaunch(outcome) => {
+                let rejected = matches!(outcome, LaunchOutcome::Rejected { .. });
+                self.outbox.launched(Launch {
+                    key: key.clone(),
+                    fence: Arc::clone(&entry.fence),
+                    outcome,
+                });
+                if rejected {
+                    // Nothing of it may stay, also if an earlier agent had launched it.
+                    let executor = Arc::clone(&self.tools.executor);
+                    let key = key.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = executor.remove(&key).await {
+                            tracing::warn!(%key, %error, "a refused run was not removed");
+                        }
+                    });
+                }
+            }
+            Action::Run => {
+                if let Some(plan) = entry.plan.clone() {
+                    let fence = Arc::clone(&entry.fence);
+                    entry.tasks.spawn(self.tools.clone().watch(plan, fence));
+                }
+            }
+            Action::Report(update) => {
+                tracing::info!(%key, status = update.status.as_str_name(), reason = update.reason, message = update.message, "status");
+                self.outbox.report(entry.report(key, *update));
+            }
+            Action::Stop => {
+                entry.tasks.spawn(self.tools.clone().stop(key.clone()));
+            }
+            Action::Confirm => {
+                if let Some(plan) = entry.plan.clone() {
+                    entry.tasks.spawn(self.tools.clone().confirm(plan));
+                }
+            }
+            Action::Remove => {
+                // Nobody has to hear more of it; logs and reports that wait are dropped.
+                entry.tasks.abort_all();
+                entry.fence.store(WITHDRAWN, Ordering::Relaxed);
+                self.tools.shipper.forget(key);
+                entry.tasks.spawn(self.tools.clone().remove(key.clone()));
+            }
+            Action::Forget => {
+                self.tools.shipper.forget(key);
+                self.entries.shift_remove(key);
+            }
+        }
+    }
+}
+
+fn item(fences: &IndexMap<AttemptKey, u64>, found: Found) -> InventoryItem {
+    InventoryItem {
+        fence: fences.get(&found.key).copied().unwrap_or(found.fence),
+        run: found.key.run,
+        attempt: found.key.attempt,
+        object_uid: found.uid,
+        phase: found.phase.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! What takes time: each task ends with an event for its attempt's machine.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::attempt::AttemptKey;
+use crate::confirmation::Confirmer;
+use crate::executor::{Ending, Executor, ExecutorError, Observation, Seen};
+use crate::hub::Backoff;
+use crate::logs::{ContainerKey, Shipper, follow};
+use crate::machine::{Confirmation, Event};
+use crate::planning::{AttemptPlan, Refusal};
+
+/// An event for the machine of an attempt.
+pub(super) struct Message {
+    pub(super) key: AttemptKey,
+    pub(super) event: Event,
+}
+
+/// What tasks work with.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub(super) executor: Arc<dyn Executor>,
+    pub(super) confirmer: Confirmer,
+    pub(super) shipper: Shipper,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+}
+
+impl Tools {
+    fn tell(&self, key: &AttemptKey, event: Event) {
+        let key = key.clone();
+        let _closed_at_shutdown = self.messages.send(Message { key, event });
+    }
+
+    pub(super) async fn create(self, plan: Arc<AttemptPlan>) {
+        let event = match self.executor.create(&plan).await {
+            Ok(created) => Event::Created(created),
+            Err(ExecutorError::Unavailable { action, reason }) => {
+                Event::CreateFailed(format!("{action}: {reason}"))
+            }
+            Err(ExecutorError::Refused(message) | ExecutorError::Gone(message)) => {
+                Event::Refused(Refusal {
+                    reason: "engine".to_owned(),
+                    message,
+                })
+            }
+        };
+        self.tell(&plan.key, event);
+    }
+
+    /// Watches an attempt to its end and ships the output of every container that starts.
+    pub(super) async fn watch(self, plan: Arc<AttemptPlan>, fence: Arc<AtomicU64>) {
+        let mut followers = Followers {
+            tools: self.clone(),
+            key: plan.key.clone(),
+            fence,
+            names: HashSet::new(),
+            tasks: JoinSet::new(),
+        };
+        let mut backoff = Backoff::default();
+        loop {
+            let (sender, mut seen) = mpsc::channel(64);
+            let listen = async {
+                while let Some(next) = seen.recv().await {
+                    followers.take(next);
+                }
+            };
+            let (result, ()) = tokio::join!(self.executor.run(Arc::clone(&plan), sender), listen);
+            match result {
+                Ok(()) => break,
+                Err(ExecutorError::Unavailable { action, reason }) => {
+                    tracing::warn!(key = %plan.key, action, reason, "the engine did not answer");
+                    backoff.wait().await;
+                }
+                Err(ExecutorError::Refused(message) | ExecutorError::Gone(message)) => {
+                    let ending = Ending {
+                        reason: "Refused".to_owned(),
+                        message,
+                        ..Ending::default()
+                    };
+                    self.tell(&plan.key, Event::Observed(Observation::Ended(ending)));
+                    break;
+                }
+            }
+        }
+        while followers.tasks.join_next().await.is_some() {}
+        self.tell(&plan.key, Event::LogsDrained);
+    }
+
+    pub(super) async fn stop(self, key: AttemptKey) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.executor.stop(&key).await {
+            tracing::warn!(%key, %error, "not stopped yet");
+            backoff.wait().await;
+        }
+    }
+
+    pub(super) async fn remove(self, key: AttemptKey) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.executor.remove(&key).await {
+            tracing::warn!(%key, %error, "not removed yet");
+            backoff.wait().await;
+        }
+        self.tell(&key, Event::Removed);
+    }
+
+    pub(super) async fn confirm(self, plan: Arc<AttemptPlan>) {
+        let confirmation = match (&plan.build, plan.pod.main()) {
+            (Some(build), Some(main)) => {
+                self.confirmer
+                    .confirm(self.executor.as_ref(), &plan.key, &main.name, build)
+                    .await
+            }
+            _ => Confirmation::Undecided {
+                digest: None,
+                reason: "the run is not a build".to_owned(),
+            },
+        };
+        self.tell(&plan.key, Event::Confirmed(confirmation));
+    }
+}
+
+/// One task per container that has output.
+struct Followers {
+    tools: Tools,
+    key: AttemptKey,
+    fence: Arc<AtomicU64>,
+    names: HashSet<String>,
+    tasks: JoinSet<()>,
+}
+
+impl Followers {
+    fn take(&mut self, seen: Seen) {
+        let name = match seen {
+            Seen::Attempt(observation) => {
+                self.tools.tell(&self.key, Event::Observed(observation));
+                return;
+            }
+            Seen::Container(name) => name,
+        };
+        if !self.names.insert(name.clone()) {
+            return;
+        }
+        let container = ContainerKey {
+            attempt: self.key.clone(),
+            container: name.clone(),
+        };
+        let feed = self.tools.shipper.feed(container, Arc::clone(&self.fence));
+        let (executor, key) = (Arc::clone(&self.tools.executor), self.key.clone());
+        self.tasks.spawn(async move {
+            follow(executor.as_ref(), &key, &name, &feed).await;
+        });
+    }
+}

@@ -1,0 +1,207 @@
+//! The agent as a whole: reads its settings, connects everything and runs until it is asked to end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use polyaxon_proto::agent::v1::{QueueSpec, Session};
+use secrecy::SecretString;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Cli;
+use crate::config::{self, Settings};
+use crate::confirmation::Confirmer;
+use crate::data_dir::DataDir;
+use crate::driver::{Driver, Ended, Parts};
+use crate::executor::engine::{EngineExecutor, EngineOptions, PodImage, usual_sockets};
+use crate::hub::{HubClient, Identity, Link, Outbox};
+use crate::logs::Shipper;
+use crate::planning::{Catalog, SpecPlanner};
+use crate::registry::Registry;
+
+/// Name of the archive beside the program.
+const POD_IMAGE_TAR: &str = "polyaxon-pod.oci.tar";
+
+/// How long what is still to be sent may take at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Runs an agent until `shutdown` is cancelled; `ready` is called when it takes work.
+pub async fn run(
+    cli: Cli,
+    shutdown: CancellationToken,
+    ready: impl FnOnce() + Send + 'static,
+) -> Result<()> {
+    let (mut settings, catalog) = config::read_file(&cli.config)?;
+    if let Some(image) = &cli.executor_image {
+        settings.executor_image = Some(image.clone());
+    }
+    let token = read_token(&cli.token_file)?;
+    let data_dir = DataDir::open(&cli.data_dir)?;
+    let executor = EngineExecutor::new(engine_options(&cli, &settings, &data_dir)?)?;
+    executor.ping().await?;
+    if let Err(reason) = executor.prepare().await {
+        tracing::warn!(reason, "runs with init containers will fail");
+    }
+    let registry = Registry::new(
+        settings.ca_bundle.as_deref(),
+        settings.insecure_registries.clone(),
+    )?;
+    let hub = HubClient::new(&cli.hub, &token)?;
+    serve(
+        &cli, &settings, catalog, executor, registry, hub, shutdown, ready,
+    )
+    .await
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the one place where all parts meet"
+)]
+async fn serve(
+    cli: &Cli,
+    settings: &Settings,
+    catalog: Catalog,
+    executor: EngineExecutor,
+    registry: Registry,
+    hub: HubClient,
+    shutdown: CancellationToken,
+    ready: impl FnOnce() + Send + 'static,
+) -> Result<()> {
+    let (events_in, events) = mpsc::channel(256);
+    let (session, sessions) = watch::channel::<Option<Session>>(None);
+    let (slots, free_slots) = watch::channel(settings.max_runs());
+    let reopen = Arc::new(Notify::new());
+    let (outbox, sending) = Outbox::new(hub.clone(), sessions.clone(), events_in.clone());
+    let shipper = Shipper::default();
+    let link = Link {
+        hub: hub.clone(),
+        identity: Identity {
+            replica: uuid::Uuid::new_v4().simple().to_string(),
+            queues: settings
+                .queues
+                .iter()
+                .map(|queue| QueueSpec {
+                    name: queue.name.clone(),
+                    priority: queue.priority,
+                    concurrency: queue.concurrency,
+                })
+                .collect(),
+            catalog: catalog
+                .published(&settings.policy)
+                .context("the catalog cannot be published")?,
+        },
+        events: events_in,
+        session,
+        slots: free_slots,
+        reopen: Arc::clone(&reopen),
+    };
+    let driver = Driver::new(
+        Parts {
+            executor: Arc::new(executor),
+            planner: Arc::new(SpecPlanner::new(settings, catalog, &cli.hub)),
+            confirmer: Confirmer {
+                registry,
+                secrets_dir: settings.engine.secrets_dir.clone(),
+                pause: Duration::from_secs(1),
+            },
+            shipper: shipper.clone(),
+            outbox,
+            events,
+            slots,
+            reopen,
+            max_runs: settings.max_runs(),
+            require_confirmation: settings.require_confirmation,
+        },
+        ready,
+    );
+    let shipping = {
+        let (hub, sessions) = (hub.clone(), sessions.clone());
+        async move { shipper.run(hub, sessions).await }
+    };
+    let ended = tokio::select! {
+        ended = driver.run(shutdown) => ended,
+        () = link.run() => Ended::Shutdown,
+        () = sending => Ended::Shutdown,
+        () = shipping => Ended::Shutdown,
+    };
+    let last = sessions.borrow().clone();
+    if let Some(session) = last {
+        let closing = Link::close(&hub, session);
+        if tokio::time::timeout(FAREWELL, closing).await.is_err() {
+            tracing::debug!("the session was not closed in time");
+        }
+    }
+    match ended {
+        Ended::Shutdown => {
+            tracing::info!("stopped; containers that run go on");
+            Ok(())
+        }
+        Ended::Denied(reason) => bail!(
+            "the hub `{}` refuses the token of `{}`: {reason}",
+            cli.hub,
+            cli.token_file.display()
+        ),
+    }
+}
+
+fn read_token(path: &Path) -> Result<SecretString> {
+    let token = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the token file `{}`", path.display()))?;
+    if token.trim().is_empty() {
+        bail!("the token file `{}` is empty", path.display());
+    }
+    Ok(SecretString::from(token.trim().to_owned()))
+}
+
+fn engine_options(cli: &Cli, settings: &Settings, data_dir: &DataDir) -> Result<EngineOptions> {
+    let engine = &settings.engine;
+    let pod_image = match &engine.pod_image {
+        Some(image) => PodImage::Reference(image.clone()),
+        None => PodImage::Archive(match &cli.pod_image_tar {
+            Some(path) => path.clone(),
+            None => beside_this_program(POD_IMAGE_TAR)?,
+        }),
+    };
+    let socket = cli.engine_socket.as_ref().or(engine.socket.as_ref());
+    Ok(EngineOptions {
+        socket: socket_path(socket.map(String::as_str))?,
+        network: engine.network,
+        secrets_dir: engine.secrets_dir.clone(),
+        config_maps_dir: engine.config_maps_dir.clone(),
+        claims_dir: engine.claims_dir.clone(),
+        pod_image,
+        ca_bundle: settings.ca_bundle.clone(),
+        agent: data_dir.agent().to_owned(),
+    })
+}
+
+fn socket_path(given: Option<&str>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(PathBuf::from(
+            given.strip_prefix("unix://").unwrap_or(given),
+        ));
+    }
+    let runtime = std::env::var("XDG_RUNTIME_DIR").ok();
+    let usual = usual_sockets(runtime.as_deref());
+    usual
+        .iter()
+        .find(|path| path.exists())
+        .cloned()
+        .with_context(|| {
+            let tried: Vec<String> = usual
+                .iter()
+                .map(|path| format!("`{}`", path.display()))
+                .collect();
+            format!(
+                "there is no container engine at {}; start Docker or Podman, or set `engine.socket`",
+                tried.join(", ")
+            )
+        })
+}
+
+fn beside_this_program(name: &str) -> Result<PathBuf> {
+    let program = std::env::current_exe().context("where this program is")?;
+    Ok(program.parent().unwrap_or(Path::new(".")).join(name))
+}
