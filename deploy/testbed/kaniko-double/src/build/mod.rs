@@ -19,6 +19,7 @@ mod config;
 mod container;
 mod context;
 mod copy;
+mod extract;
 mod image;
 mod push;
 mod run;
@@ -237,7 +238,7 @@ impl Build<'_> {
             })?;
             let root = Root::plain(folder);
             for layer in &image.manifest.layers {
-                stage::extract(&root, &image.session, layer).map_err(Failure::build)?;
+                extract::extract(&root, &image.session, layer).map_err(Failure::build)?;
             }
         }
         Ok(())

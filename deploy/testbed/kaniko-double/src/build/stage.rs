@@ -1,29 +1,26 @@
 //! One stage.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
-use flate2::read::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
+use std::path::Path;
 
 use super::cache::{self, Hit, Key};
-use super::copy::{self, Place, Source, Target};
+use super::copy::{self, Place};
+use super::extract::extract;
 use super::image::{Image, Part};
 use super::run::{self, Invocation};
 use super::scope::Scope;
-use super::{Base, Build, unreadable};
+use super::{Base, Build};
 use crate::dockerfile::expand::Variables;
-use crate::dockerfile::{Copy, Form, Instruction, Kind};
+use crate::dockerfile::{Form, Instruction, Kind};
 use crate::error::Failure;
-use crate::files::accounts::{self, Account, Owner};
+use crate::files::Root;
+use crate::files::accounts::{self, Account};
 use crate::files::layer::{self, Changes};
 use crate::files::pattern::{IgnoreRules, is_wild};
-use crate::files::root::{absolute, parents};
+use crate::files::root::absolute;
 use crate::files::snapshot::Snapshot;
-use crate::files::{Root, unpack};
-use crate::registry::manifest::{Descriptor, hex};
-use crate::registry::{Error as RegistryError, Session};
 use crate::retry::retry;
+
+mod files;
 
 /// Home of users that have none.
 const ROOT_HOME: &str = "/root";
@@ -169,56 +166,6 @@ impl Work<'_, '_, '_> {
             });
         }
         Ok(steps)
-    }
-
-    /// A digest of what an instruction copies.
-    fn files_digest(
-        &self,
-        stage: usize,
-        instruction: &Instruction,
-        scope: &Scope<'_>,
-    ) -> Result<Option<String>, Failure> {
-        let Kind::Copy(copy) = &instruction.kind else {
-            return Ok(None);
-        };
-        let (place, sources) = self.sources(stage, instruction, copy, scope)?;
-        place
-            .digest(&sources)
-            .map(Some)
-            .map_err(|error| files_used(&error))
-    }
-
-    fn sources(
-        &self,
-        stage: usize,
-        instruction: &Instruction,
-        copy: &Copy,
-        scope: &Scope<'_>,
-    ) -> Result<(Place, Vec<Source>), Failure> {
-        let place = match &copy.from {
-            None => self.build.context.clone(),
-            Some(from) => {
-                let source = self
-                    .build
-                    .dockerfile
-                    .copy_source(stage, from, &instruction.text)
-                    .map_err(unreadable)?;
-                let name = source.map_or_else(|| from.clone(), |index| index.to_string());
-                Place {
-                    folder: self.build.saved(&name),
-                    ignore: IgnoreRules::default(),
-                }
-            }
-        };
-        let texts = copy
-            .sources
-            .iter()
-            .map(|source| scope.expand(source))
-            .collect::<Result<Vec<_>, _>>()?;
-        let sources = place
-            .find(&texts, self.build.log)
-            .map_err(|error| files_used(&error))?;
-        Ok((place, sources))
     }
 
     /// Unpacks the base if an instruction needs it.
@@ -374,116 +321,6 @@ impl Work<'_, '_, '_> {
         Ok(Some(account))
     }
 
-    fn change_folder(&mut self, step: &Step<'_>) -> Result<(), Failure> {
-        let log = self.build.log;
-        log.info("Cmd: workdir");
-        self.scope.apply(step.instruction, log)?;
-        let folder = PathBuf::from(&self.scope.config.working_dir);
-        log.info(format_args!(
-            "Changed working directory to {}",
-            folder.display()
-        ));
-        let mut made = Vec::new();
-        let place = self
-            .build
-            .root
-            .resolve(&folder, true)
-            .map_err(Failure::command)?;
-        let missing = std::fs::metadata(self.build.root.at(&place))
-            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        if missing {
-            let owner = self.owner()?;
-            log.info(format_args!(
-                "Creating directory {} with uid {} and gid {}",
-                folder.display(),
-                owner.uid,
-                owner.gid
-            ));
-            let mut folders = parents(&place);
-            folders.push(place);
-            copy::make_folders(self.build.root, &folders, owner, &mut made)
-                .map_err(Failure::command)?;
-        }
-        let changes = Changes {
-            present: made.into_iter().collect(),
-            ..Changes::default()
-        };
-        self.add_layer(step, &changes, "Taking snapshot of files...")
-    }
-
-    /// Who files and folders belong to when nobody is named.
-    fn owner(&self) -> Result<Owner, Failure> {
-        let user = &self.scope.config.user;
-        if user.is_empty() {
-            return Ok(Owner::default());
-        }
-        accounts::look_up(self.build.root, user)
-            .map(|account| account.owner)
-            .map_err(|error| {
-                Failure::command(format_args!("getting user group from user: {error}"))
-            })
-    }
-
-    fn copy(
-        &mut self,
-        step: &Step<'_>,
-        copy: &Copy,
-        place: &Place,
-        sources: &[Source],
-    ) -> Result<(), Failure> {
-        let owner = match &copy.chown {
-            None => self.owner()?,
-            Some(text) => {
-                let text = self.scope.expand(text)?;
-                accounts::look_up(self.build.root, &text)
-                    .map(|account| account.owner)
-                    .map_err(|error| {
-                        Failure::command(format_args!(
-                            "getting user group from chown: getting user group from chown: {error}"
-                        ))
-                    })?
-            }
-        };
-        let mode = match &copy.chmod {
-            None => None,
-            Some(text) => Some(u32::from_str_radix(&self.scope.expand(text)?, 8).map_err(
-                |_| {
-                    Failure::command(
-                        "getting permissions from chmod: parsing value from chmod: invalid syntax",
-                    )
-                },
-            )?),
-        };
-        let target = Target {
-            destination: &self.scope.expand(&copy.destination)?,
-            working_dir: self.scope.working_dir(),
-            owner,
-            mode,
-            add: copy.add,
-        };
-        // As the executor: wildcards are worked out, and told, once more.
-        if copy.sources.iter().any(|source| is_wild(source)) {
-            self.build.log.info(format_args!(
-                "Resolving srcs [{}]...",
-                copy.sources.join(" ")
-            ));
-        }
-        let written =
-            copy::copy(self.build.root, place, sources, &target).map_err(|error| match error {
-                copy::Error::Archive => Failure::unsupported(error),
-                other => Failure::command(other),
-            })?;
-        if written.is_empty() {
-            // As recorded: a copy of nothing looks at everything.
-            return self.snapshot_all(step);
-        }
-        let changes = Changes {
-            present: written.into_iter().collect(),
-            ..Changes::default()
-        };
-        self.add_layer(step, &changes, "Taking snapshot of files...")
-    }
-
     fn add_layer(
         &mut self,
         step: &Step<'_>,
@@ -529,12 +366,6 @@ impl Work<'_, '_, '_> {
     }
 }
 
-fn files_used(error: &copy::Error) -> Failure {
-    Failure::stage(format_args!(
-        "failed to get files used from context: {error}"
-    ))
-}
-
 fn snapshot_failed(error: &crate::files::Error) -> Failure {
     Failure::stage(format_args!("failed to take snapshot: {error}"))
 }
@@ -542,52 +373,5 @@ fn snapshot_failed(error: &crate::files::Error) -> Failure {
 impl Build<'_> {
     fn base_of(&self, name: &str) -> Base {
         self.bases.get(name).cloned().unwrap_or(Base::Scratch)
-    }
-}
-
-/// Unpacks a layer of a registry and checks its digest.
-pub(super) fn extract(root: &Root, session: &Session, layer: &Descriptor) -> Result<(), String> {
-    let stream = session
-        .blob(&layer.digest)
-        .map_err(|error: RegistryError| error.to_string())?;
-    let mut checked = Checked {
-        inner: stream,
-        hasher: Sha256::new(),
-    };
-    let kind = layer.media_type.as_str();
-    let result = if kind.ends_with("gzip") || kind.is_empty() {
-        unpack::layer(root, MultiGzDecoder::new(&mut checked))
-    } else if kind.ends_with("tar") {
-        unpack::layer(root, &mut checked)
-    } else {
-        return Err(format!(
-            "kaniko-double: not supported: layer of type {kind}"
-        ));
-    };
-    result.map_err(|error| error.to_string())?;
-    io::copy(&mut checked, &mut io::sink())
-        .map_err(|error| crate::files::Error::stream(&error).to_string())?;
-    let digest = format!("sha256:{}", hex(&checked.hasher.finalize()));
-    if digest == layer.digest {
-        Ok(())
-    } else {
-        Err(format!(
-            "error verifying sha256 checksum; got {digest:?}, want {:?}",
-            layer.digest
-        ))
-    }
-}
-
-/// A reader that takes the digest of what passes.
-struct Checked<R> {
-    inner: R,
-    hasher: Sha256,
-}
-
-impl<R: Read> Read for Checked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let amount = self.inner.read(buffer)?;
-        self.hasher.update(buffer.get(..amount).unwrap_or_default());
-        Ok(amount)
     }
 }
