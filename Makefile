@@ -31,6 +31,8 @@ bench: ## Run the benchmarks and print their table
 fmt: ## Format the code
 	@$(CARGO) fmt --all
 
-lint: ## Check formatting and lints
+lint: ## Check formatting and lints, of scripts too
+	@command -v shellcheck >/dev/null || { echo "lint: \`shellcheck\` is missing: deploy/testbed/install.sh lint" >&2; exit 1; }
+	@shellcheck --external-sources .ci/run deploy/images/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked

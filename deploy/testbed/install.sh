@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a part of the project needs, and only those that are missing.
 #
-#   deploy/testbed/install.sh [build|test|engine|images]...      (default: all of them)
+#   deploy/testbed/install.sh [build|lint|test|engine|images]...      (default: all of them)
 #
 # Says what it installs. Uses root only for that, through sudo when it is there. No service that
 # comes with a package is started.
@@ -11,6 +11,7 @@ packages_of() {
     case $1 in
         # A C compiler for the crates with C parts, and the static C library of the pod program.
         build) echo gcc libc6-dev make cmake git ca-certificates musl-tools ;;
+        lint) echo shellcheck ;;
         # Registry, image copies, base images.
         images) echo docker-registry skopeo mmdebstrap debian-archive-keyring busybox-static jq curl ca-certificates ;;
         # runc because crun refuses machines with both cgroup versions mounted.
@@ -18,13 +19,13 @@ packages_of() {
         # Servers that tests talk to.
         test) echo git openssh-client apache2-utils openssl jq curl ;;
         *)
-            echo "install: unknown part \`$1\`: use build, test, engine or images" >&2
+            echo "install: unknown part \`$1\`: use build, lint, test, engine or images" >&2
             return 2
             ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- build test engine images
+[ $# -gt 0 ] || set -- build lint test engine images
 wanted=
 for part in "$@"; do
     wanted="$wanted $(packages_of "$part")"
