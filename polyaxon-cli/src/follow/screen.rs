@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use polyaxon_proto::runs::v1::{Event, Run};
+use polyaxon_proto::runs::v1::{Event, Run, Status};
 use polyaxon_proto::transfer::v1::LogChunk;
 
 use super::{Follower, LogOptions, Progress};
@@ -152,6 +152,8 @@ impl<'a> Screen<'a> {
         };
         let remark = match (event.reason.as_str(), event.message.as_str()) {
             ("", "") => String::new(),
+            // The reason of a step that every run takes says what its status says.
+            (_, "") if is_usual(event.status()) => String::new(),
             (reason, "") => format!(" {DIM}{reason}{DIM:#}"),
             (_, message) => format!(" {DIM}{message}{DIM:#}"),
         };
@@ -197,6 +199,20 @@ impl<'a> Screen<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a run that succeeds at once has the status, too.
+fn is_usual(status: Status) -> bool {
+    matches!(
+        status,
+        Status::Created
+            | Status::Compiled
+            | Status::Queued
+            | Status::Scheduled
+            | Status::Starting
+            | Status::Running
+            | Status::Succeeded
+    )
 }
 
 fn spinner() -> ProgressBar {

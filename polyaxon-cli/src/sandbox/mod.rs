@@ -126,6 +126,8 @@ async fn start_agent(
         files.agent_token.clone().into_os_string(),
         "--data-dir".into(),
         files.agent.clone().into_os_string(),
+        "--log-format".into(),
+        "text".into(),
     ];
     if let Some(socket) = &options.engine_socket {
         arguments.extend(["--engine-socket".into(), socket.clone().into_os_string()]);

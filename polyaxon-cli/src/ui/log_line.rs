@@ -100,6 +100,11 @@ impl LogRenderer {
     }
 }
 
+/// A line without its clock: what the builder says in a line of its JSON log, other lines as they are.
+pub(crate) fn message(line: &str) -> String {
+    executor_line(line).map_or_else(|| line.to_owned(), |line| line.msg.trim_end().to_owned())
+}
+
 fn executor_line(line: &str) -> Option<ExecutorLine> {
     if !line.starts_with('{') {
         return None;
@@ -168,6 +173,12 @@ mod tests {
     fn lines(#[case] given: &str, #[case] expected: &str) {
         let mut renderer = LogRenderer::new(false, false);
         assert_eq!(shown(&mut renderer, &record(5, given)), [expected]);
+    }
+
+    #[test]
+    fn messages_have_no_clock() {
+        assert_eq!(message(RUN), "RUN echo q > /q");
+        assert_eq!(message("Collecting polyaxon"), "Collecting polyaxon");
     }
 
     #[test]

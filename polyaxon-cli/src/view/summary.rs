@@ -3,6 +3,7 @@
 use polyaxon_proto::runs::v1::{Run, Status};
 
 use super::run::{is_final, status_name};
+use crate::ui::log_line::message;
 use crate::ui::time;
 use crate::ui::{BAD, BOLD, DIM, GOOD, WARNING};
 
@@ -67,10 +68,11 @@ fn result(run: &Run, lines: &mut Vec<String>) {
 
 fn failure(run: &Run, with_log: bool, lines: &mut Vec<String>) {
     let Some(failure) = &run.failure else { return };
-    if failure.has_exit_code {
+    let exit_status = format!("exit status {}", failure.exit_code);
+    if failure.has_exit_code && !run.message.contains(&exit_status) {
         lines.push(format!(
-            "{BOLD}exit{BOLD:#}    container `{}` ended with exit status {}",
-            failure.container, failure.exit_code
+            "{BOLD}exit{BOLD:#}    container `{}` ended with {exit_status}",
+            failure.container
         ));
     }
     if !failure.class.is_empty() {
@@ -79,7 +81,12 @@ fn failure(run: &Run, with_log: bool, lines: &mut Vec<String>) {
     let is_seen = !with_log && failure.container == MAIN_CONTAINER;
     if !is_seen && !failure.last_lines.is_empty() {
         lines.push(format!("{BOLD}last lines of the log{BOLD:#}"));
-        lines.extend(failure.last_lines.iter().map(|line| format!("  {line}")));
+        lines.extend(
+            failure
+                .last_lines
+                .iter()
+                .map(|line| format!("  {}", message(line))),
+        );
     }
 }
 
@@ -148,6 +155,8 @@ mod tests {
           no space
         ");
         assert!(!shown(&run, false).contains("no space"));
+        run.message = "container `polyaxon-main` ended with exit status 7".to_owned();
+        assert_eq!(shown(&run, false).matches("exit status 7").count(), 1);
         if let Some(failure) = &mut run.failure {
             failure.container = "polyaxon-init-git".to_owned();
         }

@@ -4,6 +4,7 @@ use super::fetch;
 use crate::app::App;
 use crate::error::Outcome;
 use crate::exit::Exit;
+use crate::ui::log_line::message;
 use crate::ui::{Format, Table, time};
 use crate::view::run::{RunView, status_name};
 use crate::view::summary;
@@ -70,7 +71,7 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
     if !failure.last_lines.is_empty() {
         app.ui.talk("last lines of the log:")?;
         for line in &failure.last_lines {
-            app.ui.talk(format_args!("  {line}"))?;
+            app.ui.talk(format_args!("  {}", message(line)))?;
         }
     }
     Ok(Exit::Succeeded)
