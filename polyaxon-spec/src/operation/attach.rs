@@ -23,23 +23,34 @@ impl Operation {
             let report = document.wrong_kind(&message, "refer to a file with `kind: component`");
             return Err(report);
         }
-        let mut changed = self.clone();
         let section = join(&reference.section, "component");
-        let Some(fields) = section_mut(&mut changed.fields, &reference.section) else {
+        let Some(fields) = section_mut(&mut self.fields, &reference.section) else {
             let message = format!("the operation has no {reference}");
             return Err(at(reference, Code::BadReference, message).into());
         };
-        fields.insert("component".into(), Json::Object(document.fields));
-        changed.origins.push(Origin {
+        let before = fields.insert("component".into(), Json::Object(document.fields));
+        self.origins.push(Origin {
             section: section.clone(),
             node: document.node,
         });
-        if reference.kind != ReferenceKind::Path {
-            changed.refuse_paths(&section, &format!("the component of {reference}"))?;
+        let checked = self.check_attached(reference, &section);
+        if checked.is_err() {
+            self.origins.pop();
+            if let Some(fields) = section_mut(&mut self.fields, &reference.section) {
+                match before {
+                    Some(before) => fields.insert("component".into(), before),
+                    None => fields.shift_remove("component"),
+                };
+            }
         }
-        changed.check_references()?;
-        *self = changed;
-        Ok(())
+        checked
+    }
+
+    fn check_attached(&self, reference: &Reference, section: &str) -> Result<(), Report> {
+        if reference.kind != ReferenceKind::Path {
+            self.refuse_paths(section, &format!("the component of {reference}"))?;
+        }
+        self.check_references()
     }
 }
 
