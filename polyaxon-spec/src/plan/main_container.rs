@@ -11,6 +11,7 @@ use super::scene::{
     SHM_VOLUME, Scene, TOOLS_PATH, TOOLS_VOLUME,
 };
 use super::{ContainerPlan, EnvVar, Mount, Role};
+use crate::catalog::Connection;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::params::declarations;
 use crate::template::python;
@@ -37,14 +38,17 @@ pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
     }
     MAIN.clone_into(&mut main.name);
     main.role = Role::Main;
-    extend(scene, &mut main);
+    extend(scene, &mut main, &scene.of_main());
     Ok(main)
 }
 
 /// Adds what the main container and the user's sidecars share: mounts, variables, connections.
-pub(super) fn extend(scene: &Scene<'_>, container: &mut ContainerPlan) {
-    let connections = scene.of_main();
-    let mut additions = Additions::of(&connections);
+pub(super) fn extend(
+    scene: &Scene<'_>,
+    container: &mut ContainerPlan,
+    connections: &[&Connection],
+) {
+    let mut additions = Additions::of(connections);
     for (resources, kind) in [
         (&scene.catalog.secrets, ResourceKind::Secret),
         (&scene.catalog.config_maps, ResourceKind::ConfigMap),
@@ -83,7 +87,7 @@ pub(super) fn extend(scene: &Scene<'_>, container: &mut ContainerPlan) {
     if let Some(store) = &scene.catalog.artifacts_store {
         env.push(EnvVar::value("POLYAXON_ARTIFACTS_STORE_NAME", &store.name));
     }
-    env.extend(catalog_variable(&connections));
+    env.extend(catalog_variable(connections));
     env.append(&mut additions.env);
     env.extend(param_variables(scene));
     if !has_gpu(&container.resources) {

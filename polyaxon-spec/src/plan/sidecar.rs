@@ -98,11 +98,16 @@ pub(super) fn ours(scene: &Scene<'_>) -> Option<ContainerPlan> {
     })
 }
 
-/// The sidecars of the operation. They get what main gets, unless `noConnections` is set.
+/// The sidecars of the operation. They get what main gets; without the connections where
+/// `plugins.sidecar.noConnections` is set.
 pub(super) fn of_user(
     scene: &Scene<'_>,
     suffixes: &mut dyn FnMut() -> String,
 ) -> Result<Vec<ContainerPlan>, Report> {
+    let alone = fields(Some(&scene.plugins.sidecar))
+        .and_then(|given| given.get("noConnections")?.as_bool())
+        .unwrap_or(false);
+    let connections = if alone { Vec::new() } else { scene.of_main() };
     let items = scene.section.get("sidecars").and_then(Value::as_array);
     let mut sidecars = Vec::new();
     for (index, item) in items.into_iter().flatten().enumerate() {
@@ -111,7 +116,7 @@ pub(super) fn of_user(
         if sidecar.name.is_empty() {
             sidecar.name = format!("sidecar-{}", suffixes());
         }
-        extend(scene, &mut sidecar);
+        extend(scene, &mut sidecar, &connections);
         sidecars.push(sidecar);
     }
     Ok(sidecars)

@@ -144,6 +144,28 @@ fn connections_bring_variables_and_annotations() {
 }
 
 #[test]
+fn sidecars_of_the_user_can_do_without_connections() {
+    for (alone, expected) in [(false, 1), (true, 0)] {
+        let document = json!({
+            "plugins": {"sidecar": {"noConnections": alone}},
+            "run": {
+                "kind": "job",
+                "connections": ["registry"],
+                "sidecars": [{"image": "proxy", "name": "proxy"}],
+                "container": {"image": "x"},
+            },
+        });
+        let plan = plan_of(document, &catalog()).expect("planned");
+        let proxy = plan.containers.iter().find(|c| c.name == "proxy");
+        let mounts = &proxy.expect("the sidecar").mounts;
+        assert_eq!(
+            mounts.iter().filter(|m| m.volume == "conf").count(),
+            expected
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_planned_names_its_field() {
     let job = |extra: Value| {
         let mut run = json!({"kind": "job", "container": {"image": "x"}});
