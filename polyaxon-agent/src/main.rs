@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
         tracing::error!(%error, "signals cannot be received");
         return ExitCode::FAILURE;
     }
-    match service::run(cli, shutdown, say_ready).await {
+    match Box::pin(service::run(cli, shutdown, say_ready)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The log may be JSON; a person who started it by hand reads this.

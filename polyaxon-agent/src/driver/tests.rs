@@ -1,1 +1,294 @@
+//! The driver with its connection, against a hub that speaks the protocol and remembers.
 
+mod fake_executor;
+mod fake_hub;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use polyaxon_proto::agent::v1::{Directive, LeaseItem, Session, directive, report_result};
+use polyaxon_proto::runs::v1::Status;
+use polyaxon_spec::plan::{ContainerPlan, PodPlan, Role};
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
+
+use self::fake_executor::FakeExecutor;
+use self::fake_hub::FakeHub;
+use super::*;
+use crate::hub::{HubClient, Identity, Link};
+use crate::planning::{AttemptPlan, Refusal};
+use crate::registry::Registry;
+
+const RUN: &str = "0123456789abcdef0123456789abcdef";
+
+struct Plans;
+
+impl Planner for Plans {
+    fn plan(&self, item: &LeaseItem) -> Result<AttemptPlan, Refusal> {
+        if item.compiled.is_empty() {
+            return Err(Refusal {
+                reason: "invalid".to_owned(),
+                message: "nothing to plan".to_owned(),
+            });
+        }
+        Ok(AttemptPlan {
+            key: AttemptKey::new(item.run.clone(), item.attempt),
+            fence: item.fence,
+            spec_hash: item.spec_hash.clone(),
+            pod: PodPlan {
+                containers: vec![ContainerPlan {
+                    name: "polyaxon-main".to_owned(),
+                    role: Role::Main,
+                    ..ContainerPlan::default()
+                }],
+                ..PodPlan::default()
+            },
+            build: None,
+        })
+    }
+}
+
+struct Agent {
+    task: JoinHandle<Ended>,
+    connection: Vec<JoinHandle<()>>,
+    _shutdown: DropGuard,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        for task in &self.connection {
+            task.abort();
+        }
+    }
+}
+
+/// Starts an agent as the service does.
+fn agent(hub: &FakeHub, executor: &Arc<FakeExecutor>) -> Agent {
+    let client = HubClient::new(&hub.url, &SecretString::from("token")).expect("client");
+    let (events_in, events) = mpsc::channel(256);
+    let (session, sessions) = watch::channel::<Option<Session>>(None);
+    let (slots, free_slots) = watch::channel(0);
+    let reopen = Arc::new(Notify::new());
+    let (outbox, sending) = Outbox::new(client.clone(), sessions.clone(), events_in.clone());
+    let shipper = Shipper::default();
+    let link = Link {
+        hub: client.clone(),
+        identity: Identity {
+            replica: "one".to_owned(),
+            queues: Vec::new(),
+            catalog: b"{}".to_vec(),
+        },
+        events: events_in,
+        session,
+        slots: free_slots,
+        reopen: Arc::clone(&reopen),
+    };
+    let driver = Driver::new(
+        Parts {
+            executor: Arc::clone(executor) as Arc<dyn Executor>,
+            planner: Arc::new(Plans),
+            confirmer: Confirmer {
+                registry: Registry::new(None, Vec::new()).expect("client"),
+                secrets_dir: None,
+                pause: Duration::from_millis(1),
+            },
+            shipper: shipper.clone(),
+            outbox,
+            events,
+            slots,
+            reopen,
+            max_runs: 2,
+            require_confirmation: false,
+        },
+        || {},
+    );
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(driver.run(shutdown.clone()));
+    let shipping = async move { shipper.run(client, sessions).await };
+    Agent {
+        task,
+        connection: vec![
+            tokio::spawn(link.run()),
+            tokio::spawn(sending),
+            tokio::spawn(shipping),
+        ],
+        _shutdown: shutdown.drop_guard(),
+    }
+}
+
+fn item(fence: u64) -> LeaseItem {
+    LeaseItem {
+        run: RUN.to_owned(),
+        attempt: 1,
+        fence,
+        compiled: b"{}".as_slice().into(),
+        ..LeaseItem::default()
+    }
+}
+
+fn order(kind: directive::Kind, item: LeaseItem) -> Directive {
+    Directive {
+        kind: kind.into(),
+        run: item.run.clone(),
+        attempt: item.attempt,
+        fence: item.fence,
+        reason: "by user".to_owned(),
+        item: Some(item),
+    }
+}
+
+fn key() -> AttemptKey {
+    AttemptKey::new(RUN, 1)
+}
+
+#[tokio::test]
+async fn a_leased_run_is_launched_followed_reported_and_removed() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses() == [Status::Starting, Status::Running])
+        .await;
+    executor.end(0);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
+        .await;
+    let seen = hub.seen();
+    assert_eq!(seen.launches.len(), 1);
+    assert_eq!(seen.launches[0].object_uid, "uid");
+    assert!(seen.reports.iter().all(|report| report.fence == 5));
+    assert!(
+        seen.reports.is_sorted_by_key(|report| report.seq) && seen.reports[0].seq > 1 << 32,
+        "numbers start at the epoch"
+    );
+    assert_eq!(seen.log, b"one\ntwo");
+    assert!(seen.log_ended_before_final, "the log's end comes first");
+    executor.until_removed(&key()).await;
+}
+
+#[tokio::test]
+async fn a_failure_is_reported_with_its_lines() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    executor.end(3);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Failed))
+        .await;
+    let seen = hub.seen();
+    let failure = seen.reports.last().and_then(|last| last.failure.clone());
+    let failure = failure.expect("a failure");
+    assert_eq!((failure.exit_code, failure.last_lines.len()), (3, 1));
+}
+
+#[tokio::test]
+async fn a_stop_that_the_hub_repeats_ends_the_run_once() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses().contains(&Status::Running))
+        .await;
+    hub.direct(vec![order(directive::Kind::Stop, item(5))]);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Stopped))
+        .await;
+    executor.until_removed(&key()).await;
+    assert_eq!(executor.stops(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_of_what_is_not_here_is_answered() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.direct(vec![order(directive::Kind::Stop, item(9))]);
+    hub.until(|seen| seen.statuses() == [Status::Stopped]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_planned_is_rejected_and_not_run() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(LeaseItem {
+        compiled: bytes::Bytes::new(),
+        ..item(5)
+    });
+    hub.until(|seen| seen.launches.len() == 1).await;
+    assert_eq!(hub.seen().launches[0].error, "nothing to plan");
+    assert!(executor.created().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_engine_refuses_is_rejected() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    executor.refuse("no such secret");
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.launches.len() == 1).await;
+    assert_eq!(hub.seen().launches[0].error, "no such secret");
+    assert_eq!(hub.seen().statuses(), []);
+}
+
+#[tokio::test]
+async fn a_new_agent_adopts_and_its_reports_are_newer() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let first = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses().contains(&Status::Running))
+        .await;
+    drop(first);
+    let before = hub.seen().reports.last().map(|last| last.seq);
+    hub.on_sync(vec![order(directive::Kind::Keep, item(6))]);
+    let _second = agent(&hub, &executor);
+    executor.end(0);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
+        .await;
+    let seen = hub.seen();
+    let last = seen.reports.last().expect("a report");
+    assert!(Some(last.seq) > before);
+    assert_eq!(last.fence, 6);
+    assert_eq!(seen.inventory, [RUN]);
+    assert_eq!(executor.created().len(), 1, "launched once");
+    assert_eq!(seen.log, b"one\ntwo", "nothing is lost or doubled");
+}
+
+#[tokio::test]
+async fn a_fenced_report_leads_to_a_new_session_and_is_sent_again() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses().contains(&Status::Running))
+        .await;
+    hub.on_sync(vec![order(directive::Kind::Keep, item(7))]);
+    hub.answer_reports(Some(report_result::Outcome::Fenced));
+    executor.end(0);
+    hub.until(|seen| seen.sessions == 2).await;
+    hub.answer_reports(None);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
+        .await;
+    assert_eq!(hub.seen().reports.last().map(|last| last.fence), Some(7));
+    executor.until_removed(&key()).await;
+}
+
+#[tokio::test]
+async fn what_the_hub_does_not_want_is_removed() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    hub.on_sync(vec![order(directive::Kind::Delete, item(5))]);
+    let _agent = agent(&hub, &executor);
+    executor.until_removed(&key()).await;
+    assert_eq!(hub.seen().statuses(), []);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_ends_the_agent() {
+    let hub = FakeHub::start().await;
+    hub.deny();
+    let mut agent = agent(&hub, &FakeExecutor::new());
+    let ended = (&mut agent.task).await.expect("task");
+    assert!(matches!(ended, Ended::Denied(_)), "{ended:?}");
+}

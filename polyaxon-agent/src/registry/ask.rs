@@ -146,8 +146,7 @@ impl Registry {
             .headers()
             .get_all(WWW_AUTHENTICATE)
             .iter()
-            .filter_map(|header| token::parse(header.to_str().ok()?))
-            .next();
+            .find_map(|header| token::parse(header.to_str().ok()?));
         let authorization = match challenge {
             Some(Challenge::Basic) => basic(credentials),
             Some(Challenge::Bearer {

@@ -66,11 +66,6 @@ impl Reference {
             &self.registry
         }
     }
-
-    /// Whether it is on Docker Hub.
-    pub(super) fn is_docker_hub(&self) -> bool {
-        self.registry == DOCKER_HUB
-    }
 }
 
 fn has_upper_case(host: &str) -> bool {

@@ -19,23 +19,19 @@ pub(super) fn expand(text: &str, variables: &IndexMap<String, String>) -> String
         let reference = after
             .strip_prefix('(')
             .and_then(|inner| inner.split_once(')'));
-        match reference {
-            Some((name, tail)) => {
-                match variables.get(name) {
-                    Some(value) => out.push_str(value),
-                    None => {
-                        out.push_str("$(");
-                        out.push_str(name);
-                        out.push(')');
-                    }
-                }
-                rest = tail;
-            }
-            None => {
-                out.push('$');
-                rest = after;
-            }
+        let Some((name, tail)) = reference else {
+            out.push('$');
+            rest = after;
+            continue;
+        };
+        if let Some(value) = variables.get(name) {
+            out.push_str(value);
+        } else {
+            out.push_str("$(");
+            out.push_str(name);
+            out.push(')');
         }
+        rest = tail;
     }
     out.push_str(rest);
     out

@@ -27,7 +27,7 @@ use crate::planning::AttemptPlan;
 const LAST_LINES: usize = 20;
 
 /// How long our sidecar may collect after main has ended.
-const COLLECTING: Duration = Duration::from_secs(60);
+const COLLECTING: Duration = Duration::from_mins(1);
 
 /// Seconds that a user's sidecar has to end after main has.
 const SIDECAR_GRACE: i32 = 10;
@@ -223,7 +223,7 @@ impl<'a> Life<'a> {
                 owner.key == self.plan.key && owner.agent == self.engine.options.agent
             });
             if !ours {
-                return Err(self.not_started(
+                return Err(Self::not_started(
                     planned,
                     "StartError",
                     format!("the engine has a container `{name}` that is not of this run"),
@@ -244,13 +244,13 @@ impl<'a> Life<'a> {
         if found.is_none() {
             let image = tokio::select! {
                 image = self.image(planned) => image?,
-                () = self.control.stop.cancelled() => return Err(self.stopped(planned)),
+                () = self.control.stop.cancelled() => return Err(Self::stopped(planned)),
             };
             self.create(planned, &name, image).await?;
         }
         let _no_stop_meanwhile = self.control.gate.lock().await;
         if self.control.stop.is_cancelled() {
-            return Err(self.stopped(planned));
+            return Err(Self::stopped(planned));
         }
         if let Some(marker) = marker {
             self.make_volume(marker).await?;
@@ -264,7 +264,7 @@ impl<'a> Life<'a> {
             Ok(()) => {}
             Err(error) if status(&error) == Some(304) => {}
             Err(error) if status(&error).is_some() => {
-                return Err(self.not_started(planned, "StartError", said(&error)));
+                return Err(Self::not_started(planned, "StartError", said(&error)));
             }
             Err(error) => return Err(unavailable(format!("starting `{name}`"))(error).into()),
         }
@@ -303,7 +303,7 @@ impl<'a> Life<'a> {
             .map(|()| image.clone())
         };
         result.map_err(|error| match error {
-            ImageError::Definite(message) => self.not_started(planned, "ImagePull", message),
+            ImageError::Definite(message) => Self::not_started(planned, "ImagePull", message),
             ImageError::Executor(error) => End::Executor(error),
         })
     }
@@ -313,7 +313,7 @@ impl<'a> Life<'a> {
         let mut body = match container::body(self.plan, planned, &engine.options, &engine.objects) {
             Ok(body) => body,
             Err(ExecutorError::Refused(reason)) => {
-                return Err(self.not_started(planned, "CreateError", reason));
+                return Err(Self::not_started(planned, "CreateError", reason));
             }
             Err(error) => return Err(error.into()),
         };
@@ -335,7 +335,7 @@ impl<'a> Life<'a> {
                 self.look(planned).await.map(drop)
             }
             Err(error) if status(&error).is_some() => {
-                Err(self.not_started(planned, "CreateError", said(&error)))
+                Err(Self::not_started(planned, "CreateError", said(&error)))
             }
             Err(error) => Err(unavailable(format!("creating `{name}`"))(error).into()),
         }
@@ -464,7 +464,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn not_started(&self, planned: &ContainerPlan, reason: &str, message: String) -> End {
+    fn not_started(planned: &ContainerPlan, reason: &str, message: String) -> End {
         End::Over(Ending {
             container: planned.name.clone(),
             reason: reason.to_owned(),
@@ -473,8 +473,8 @@ impl<'a> Life<'a> {
         })
     }
 
-    fn stopped(&self, planned: &ContainerPlan) -> End {
-        self.not_started(planned, "Stopped", "stopped before it started".to_owned())
+    fn stopped(planned: &ContainerPlan) -> End {
+        Self::not_started(planned, "Stopped", "stopped before it started".to_owned())
     }
 }
 

@@ -50,7 +50,7 @@ const API: ClientVersion = ClientVersion {
 };
 
 /// How long the engine may take to begin an answer.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_mins(2);
 
 /// Bytes of a file that [`Executor::read_file`] gives out at most.
 const MAX_FILE: u64 = 1024 * 1024;

@@ -86,12 +86,12 @@ impl Place<'_> {
             VolumeSource::HostPath { path, kind } => {
                 let path = self.below(PathBuf::from(path))?;
                 let create = matches!(kind.as_deref(), None | Some("" | "DirectoryOrCreate"));
-                Ok(vec![self.host_folder(path, create, false)?])
+                Ok(vec![self.host_folder(&path, create, false)?])
             }
             VolumeSource::Claim { name, read_only } => {
                 let path = self.below(self.objects.place(Kind::Claim, name)?)?;
                 Ok(vec![self.host_folder(
-                    path,
+                    &path,
                     true,
                     read_only == &Some(true),
                 )?])
@@ -185,7 +185,7 @@ impl Place<'_> {
 
     fn host_folder(
         &self,
-        path: PathBuf,
+        path: &Path,
         create: bool,
         read_only: bool,
     ) -> Result<Mount, ExecutorError> {
@@ -200,10 +200,10 @@ impl Place<'_> {
             if !create {
                 return Err(refused("it does not exist"));
             }
-            std::fs::create_dir_all(&path).map_err(|error| refused(&error.to_string()))?;
+            std::fs::create_dir_all(path).map_err(|error| refused(&error.to_string()))?;
         }
         let read_only = read_only || self.mount.read_only == Some(true);
-        Ok(bind(&path, &self.mount.path, read_only))
+        Ok(bind(path, &self.mount.path, read_only))
     }
 }
 
