@@ -28,6 +28,10 @@ const RETRIES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(
 
 With `-l` or `-w` the exit status follows the run: 0 succeeded, 1 failed, 3 stopped or skipped.
 Ctrl-C ends the following only; the run goes on.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each one is a switch of the command line"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     submission: SubmissionArguments,
