@@ -5,7 +5,7 @@
 #   deploy/testbed/quickstart.sh down     (`make quickstart-down`; the data stays)
 #
 # Everything is in QUICKSTART_DIR (default `.polyaxon/quickstart`). POLYAXON_KANIKO_IMAGE names
-# another executor image.
+# another executor image, POLYAXON_PROFILE another cargo profile than `release`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=deploy/testbed
@@ -15,7 +15,7 @@ source "$here/services.sh"
 dir=${QUICKSTART_DIR:-$PWD/.polyaxon/quickstart}
 mkdir -p "$dir"
 dir=$(realpath "$dir")
-export POLYAXON_TESTBED_DIR=$dir/services POLYAXON_PROFILE=release
+export POLYAXON_TESTBED_DIR=$dir/services POLYAXON_PROFILE=${POLYAXON_PROFILE:-release}
 sandbox=$dir/sandbox
 data=$dir/data
 kaniko=${POLYAXON_KANIKO_IMAGE:-ghcr.io/osscontainertools/kaniko:v1.28.3}
@@ -104,8 +104,8 @@ fi
 
 say "building the programs; the first time takes some minutes"
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
-binaries=$target/release
-cargo build --locked --release --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins
+binaries=$target/$POLYAXON_PROFILE
+cargo build --locked --profile "$POLYAXON_PROFILE" --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins
 deploy/images/pack-pod.sh "$binaries/polyaxon-pod.oci.tar"
 
 if socket=$(running_engine); then
