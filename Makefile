@@ -35,4 +35,4 @@ lint: ## Check formatting and lints, of scripts too
 	@command -v shellcheck >/dev/null || { echo "lint: \`shellcheck\` is missing: deploy/testbed/install.sh lint" >&2; exit 1; }
 	@shellcheck --external-sources .ci/run deploy/images/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy --workspace --all-targets --locked
+	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
