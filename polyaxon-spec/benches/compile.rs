@@ -1,6 +1,9 @@
 //! From the text of an operation to its Job, in process: the work of `polyaxon check` and of a launch.
 
-#![expect(clippy::expect_used, reason = "a benchmark of a broken seed has to stop")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark of a broken seed has to stop"
+)]
 
 use std::fs;
 use std::hint::black_box;

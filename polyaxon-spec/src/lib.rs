@@ -4,6 +4,7 @@
 //! data has come, and each function between two stages either gives the next value or a [`diagnostic::Report`].
 
 pub mod agent_config;
+pub mod build;
 pub mod catalog;
 pub mod component;
 pub mod compose;

@@ -95,7 +95,7 @@ fn context(plan: &mut PodPlan, context: Value) {
 #[case(|p: &mut PodPlan| p.containers[0].env_from.push(EnvFrom::Secret("agent-token".into())), "Secret `agent-token`")]
 #[case(|p: &mut PodPlan| p.containers[0].ports.push(json!({"containerPort": 1, "hostPort": 1})), "a host port")]
 #[case(
-    |p: &mut PodPlan| p.containers[0].env.push(EnvVar { name: "T".into(), source: EnvSource::Raw(json!({"valueFrom": {"secretKeyRef": {"name": "other"}, "x": 1}})) }),
+    |p: &mut PodPlan| p.containers[0].env.push(EnvVar { name: "T".into(), source: EnvSource::Raw(json!({"valueFrom": {"secretKeyRef": {"name": "other"}, "x": 1}})), shortcut: false }),
     "run.container.env[T]"
 )]
 #[case(
@@ -146,6 +146,7 @@ fn the_agents_own_token_is_for_its_own_container() {
                 key: "POLYAXON_AUTH_TOKEN".into(),
                 optional: None,
             },
+            shortcut: false,
         }],
         ..ContainerPlan::default()
     });

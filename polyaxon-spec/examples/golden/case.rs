@@ -14,7 +14,7 @@ use polyaxon_spec::operation::{Flags, Operation};
 use polyaxon_spec::params;
 use polyaxon_spec::plan::{PodPlan, Role, plan};
 use polyaxon_spec::refs::{HubRef, ReferenceKind};
-use polyaxon_spec::resolve::{ResolvedOperation, RunContext, resolve};
+use polyaxon_spec::resolve::{ResolvedOperation, RunContext, preview};
 use polyaxon_spec::source::Source;
 use serde_json::{Map, Value, json};
 
@@ -78,15 +78,38 @@ impl Case {
         }
         let catalog = self.catalog().map_err(at("agent"))?;
         let context = self.context(self.options["run_name"].as_str().unwrap_or("golden-run"));
-        let (resolved, plan) = self.launch(compiled, &context, &catalog)?;
-        out.insert("resolved".into(), resolved.document.clone());
-        out.insert("lineage".into(), json!(resolved.lineage));
-        let dockerfiles = dockerfiles(&plan)?;
-        if !dockerfiles.is_empty() {
-            out.insert("dockerfiles".into(), json!(dockerfiles));
-        }
-        out.insert("k8s".into(), k8s::resource(&plan));
-        Ok(())
+        let build = polyaxon_spec::build::operation(&compiled).map_err(at("build"))?;
+        let image = match build {
+            None => None,
+            Some(operation) => {
+                let mut built = Map::new();
+                built.insert("operation".into(), operation.to_json());
+                let image = self.build(operation, &catalog, &mut built);
+                out.insert("build".into(), Value::Object(built));
+                image?
+            }
+        };
+        let (resolved, plan) = self.launch(compiled, &context, &catalog, image.as_deref())?;
+        launched(&resolved, &plan, out)
+    }
+
+    /// The run that builds the image, before the run that waits for it; gives the image.
+    fn build(
+        &self,
+        mut operation: Operation,
+        catalog: &Catalog,
+        out: &mut Map<String, Value>,
+    ) -> Result<Option<String>, Rejected> {
+        self.attach(&mut operation).map_err(at("build"))?;
+        let compiled = compose(&operation).map_err(at("build"))?;
+        params::check(&compiled).map_err(at("build"))?;
+        let context = RunContext {
+            run_uuid: "b1d0c0de00004f0aaa257c59da5eab81".into(),
+            ..self.context("golden-build")
+        };
+        let (resolved, plan) = self.launch(compiled, &context, catalog, None)?;
+        launched(&resolved, &plan, out)?;
+        Ok(resolved.destination().map(|destination| destination.image))
     }
 
     fn launch(
@@ -94,6 +117,7 @@ impl Case {
         mut compiled: CompiledOperation,
         context: &RunContext,
         catalog: &Catalog,
+        image: Option<&str>,
     ) -> Result<(ResolvedOperation, PodPlan), Rejected> {
         if self.options["ignore_presets"] != true {
             let names: Vec<String> = compiled.presets().iter().map(|n| (*n).to_owned()).collect();
@@ -104,14 +128,19 @@ impl Case {
                 compiled.apply_preset(&preset).map_err(at("resolve"))?;
             }
         }
-        let resolved = resolve(&compiled, context, catalog).map_err(at("resolve"))?;
+        let mut resolved = preview(&compiled, context, catalog).map_err(at("resolve"))?;
+        if let Some(image) = image {
+            resolved = resolved.with_image(image);
+        }
         let mut count = 0;
         let plan = plan(&resolved, context, catalog, &mut || {
             count += 1;
             format!("{count:010}")
         })
         .map_err(at("convert"))?;
-        k8s::job(&plan, 1).map_err(at("convert"))?;
+        if plan.service.is_none() {
+            k8s::job(&plan, 1).map_err(at("convert"))?;
+        }
         Ok((resolved, plan))
     }
 
@@ -176,13 +205,19 @@ impl Case {
             let file = file.as_deref().unwrap_or("operation.yaml");
             Operation::read(&self.source(file)?, &overlays, &flags)?
         };
+        self.attach(&mut operation)?;
+        Ok(operation)
+    }
+
+    /// Puts the components that references name into their places, as far as the case has them.
+    fn attach(&self, operation: &mut Operation) -> Result<(), Report> {
         while let Some((reference, file)) = operation.references().into_iter().find_map(|found| {
             let file = self.file_of(found.kind, &found.value)?;
             Some((found, file))
         }) {
             operation.attach(&reference, &self.source(&file)?)?;
         }
-        Ok(operation)
+        Ok(())
     }
 
     /// The file that a reference leads to.
@@ -217,6 +252,22 @@ impl Case {
             ..RunContext::default()
         }
     }
+}
+
+/// What a run is launched as.
+fn launched(
+    resolved: &ResolvedOperation,
+    plan: &PodPlan,
+    out: &mut Map<String, Value>,
+) -> Result<(), Rejected> {
+    out.insert("resolved".into(), resolved.document.clone());
+    out.insert("lineage".into(), json!(resolved.lineage));
+    let dockerfiles = dockerfiles(plan)?;
+    if !dockerfiles.is_empty() {
+        out.insert("dockerfiles".into(), json!(dockerfiles));
+    }
+    out.insert("k8s".into(), k8s::resource(plan));
+    Ok(())
 }
 
 /// What the dockerfile initializers of a plan write, read back from their command lines.

@@ -78,10 +78,11 @@ fn write_command(run: &mut Map<String, Json>, value: &Json, strategy: Strategy) 
     }
 }
 
+/// A null source tells a shortcut from a variable of a container, in the reference too.
 fn variables(value: &Json) -> Json {
     let variables = value.as_object().into_iter().flatten();
     variables
-        .map(|(name, value)| json!({"name": name, "value": value}))
+        .map(|(name, value)| json!({"name": name, "value": value, "valueFrom": null}))
         .collect()
 }
 

@@ -71,7 +71,7 @@ fn shortcuts_write_into_the_run() {
                 "image": "x",
                 "command": ["/bin/sh", "-c"],
                 "args": ["set -e\na\nb"],
-                "env": [{"name": "A", "value": "1"}],
+                "env": [{"name": "A", "value": "1", "valueFrom": null}],
                 "resources": {
                     "requests": {"cpu": "1", "memory": "1Gi", "nvidia.com/gpu": 1},
                     "limits": {"cpu": "2", "nvidia.com/gpu": 1},

@@ -27,6 +27,7 @@ fn plan() -> PodPlan {
                     source: EnvSource::Raw(
                         json!({"valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}),
                     ),
+                    shortcut: false,
                 },
             ],
             env_from: vec![EnvFrom::Secret("s".into())],

@@ -28,4 +28,4 @@ pub(crate) use checker::Checker;
 pub(crate) use document::{Document, refuse_errors};
 pub(crate) use path::Path;
 pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS};
-pub(crate) use run::{check_run, replicas_of, runtime_of};
+pub(crate) use run::{check_run, is_replica, replicas_of, runtime_of};

@@ -285,6 +285,12 @@ pub(crate) fn replicas_of(kind: &str) -> Option<&'static Model> {
     DISTRIBUTED.contains(&kind).then_some(&REPLICA)
 }
 
+/// Whether a field of a distributed run is a replica.
+pub(crate) fn is_replica(kind: &str, field: &str) -> bool {
+    let field = runtime(kind).and_then(|model| model.field(field));
+    matches!(field, Some(field) if matches!(field.kind, Kind::Model(model) if std::ptr::eq(model, &REPLICA)))
+}
+
 /// The `run` section.
 pub(crate) fn check_run(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
     let Value::Mapping(map) = &node.value else {

@@ -65,6 +65,7 @@ impl Additions {
             self.env.extend(resource.items.iter().map(|item| EnvVar {
                 name: item.clone(),
                 source: key_source(resource, kind, item),
+                shortcut: false,
             }));
         } else if resource.mount_path.is_none() {
             let whole = match kind {
@@ -101,7 +102,11 @@ fn connection_variable(variable: &Value) -> Option<EnvVar> {
         (None, Some(from)) => EnvSource::Raw(json!({ "valueFrom": from })),
         (None, None) => EnvSource::Value(String::new()),
     };
-    Some(EnvVar { name, source })
+    Some(EnvVar {
+        name,
+        source,
+        shortcut: false,
+    })
 }
 
 /// The mount of a connection that is a volume.

@@ -119,13 +119,18 @@ fn variable(item: Value, field: &str) -> Result<EnvVar, Report> {
     let Some(Value::String(name)) = fields.shift_remove("name") else {
         return Err(wrong(field, "a variable needs a `name`"));
     };
+    let shortcut = fields.get("valueFrom") == Some(&Value::Null);
     fields.retain(|_, value| !value.is_null());
     let source = match (fields.get("value"), fields.get("valueFrom")) {
         (Some(value), _) => EnvSource::Value(python::env_text(value)),
         (None, None) => EnvSource::Value(String::new()),
         (None, Some(from)) => env_source(from).unwrap_or(EnvSource::Raw(Value::Object(fields))),
     };
-    Ok(EnvVar { name, source })
+    Ok(EnvVar {
+        name,
+        source,
+        shortcut,
+    })
 }
 
 /// The source of a variable, if the plan has a word for all of it.

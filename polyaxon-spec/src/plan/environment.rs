@@ -60,6 +60,7 @@ pub(super) fn token_variable(scene: &Scene<'_>) -> Option<EnvVar> {
                 key: key.to_owned(),
                 optional: None,
             },
+            shortcut: false,
         })
     };
     secret(&scene.catalog.agent_secret_name, "POLYAXON_AUTH_TOKEN").or_else(|| {

@@ -13,6 +13,7 @@ use crate::catalog::Connection;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::dockerfile::{self, Dockerfile};
 use crate::model::Init;
+use crate::template::literal;
 
 /// Longest name of a container.
 const LONGEST_NAME: usize = 63;
@@ -243,6 +244,19 @@ fn initializer(
     Ok(container)
 }
 
+/// Variables of a Dockerfile that read as numbers are numbers in the reference's context; the text that they print
+/// is the same.
+fn with_literals(fields: &Value) -> Value {
+    let mut fields = fields.clone();
+    let variables = fields.get_mut("env").and_then(Value::as_object_mut);
+    for value in variables.into_iter().flat_map(Map::values_mut) {
+        if let Some(literal) = value.as_str().and_then(literal::lossless) {
+            *value = literal;
+        }
+    }
+    fields
+}
+
 fn work(
     scene: &Scene<'_>,
     init: &Init,
@@ -261,7 +275,10 @@ fn work(
             name: "polyaxon-init-dockerfile".to_owned(),
             command: words(&["polyaxon", "docker", "generate"]),
             args: vec![
-                format!("--build-context={}", in_order(fields, &dockerfile::FIELDS)),
+                format!(
+                    "--build-context={}",
+                    in_order(&with_literals(fields), &dockerfile::FIELDS)
+                ),
                 format!("--destination={target}"),
                 outputs,
                 "--track".to_owned(),

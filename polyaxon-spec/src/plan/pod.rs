@@ -132,6 +132,9 @@ pub struct EnvVar {
     pub name: String,
     /// Where its value comes from.
     pub source: EnvSource,
+    /// Whether it was written as a shortcut at the root of the file, which the resource shows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shortcut: bool,
 }
 
 impl EnvVar {
@@ -140,6 +143,7 @@ impl EnvVar {
         Self {
             name: name.into(),
             source: EnvSource::Value(value.into()),
+            shortcut: false,
         }
     }
 
@@ -148,6 +152,7 @@ impl EnvVar {
         Self {
             name: name.into(),
             source: EnvSource::Field { path: path.into() },
+            shortcut: false,
         }
     }
 }

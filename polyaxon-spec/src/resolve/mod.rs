@@ -2,6 +2,7 @@
 
 mod connections;
 mod context;
+mod launchable;
 mod lineage;
 mod render;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 pub(crate) use connections::{init_names, run_names};
 pub(crate) use context::ARTIFACTS_PATH;
+pub use launchable::check_launchable;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -98,58 +100,55 @@ impl ResolvedOperation {
     }
 }
 
-/// Applies params, binds connections and renders every template. Presets have been applied before.
+/// Applies params, binds connections and renders every template of what is going to run. Presets have been applied
+/// before.
+///
+/// # Errors
+///
+/// What cannot be launched ([`check_launchable`]), and everything that [`preview`] refuses.
 pub fn resolve(
     compiled: &CompiledOperation,
     run: &RunContext,
     catalog: &Catalog,
 ) -> Result<ResolvedOperation, Report> {
+    check_launchable(&compiled.document)?;
+    preview(compiled, run, catalog)
+}
+
+/// Like [`resolve`], for reading only: what cannot be launched is resolved as well. The run of a dag or of a matrix
+/// stays as it is, because each of its runs has its own values.
+///
+/// # Errors
+///
+/// Params that are wrong, connections and namespaces that the agent does not have, templates that fail.
+pub fn preview(
+    compiled: &CompiledOperation,
+    run: &RunContext,
+    catalog: &Catalog,
+) -> Result<ResolvedOperation, Report> {
     let mut document = params::apply(compiled)?;
-    check_kind(&document)?;
+    let is_pipeline = is_pipeline(&document);
     let early = context::Names::early(&document, run)?;
-    connections::bind(&mut document, &early, catalog)?;
+    if !is_pipeline {
+        connections::bind(&mut document, &early, catalog)?;
+    }
     render::operation(&mut document, &early)?;
     check_namespace(&document, catalog)?;
-    let names = context::Names::full(&document, run, catalog)?;
-    render::run(&mut document, &names)?;
+    if !is_pipeline {
+        let names = context::Names::full(&document, run, catalog)?;
+        render::run(&mut document, &names)?;
+    }
     let lineage = lineage::known(&document, catalog);
     Ok(ResolvedOperation { document, lineage })
 }
 
-/// Sections that change what runs, and that nothing here carries out yet: leaving them out silently would run
-/// something else than the file says.
-const UNSUPPORTED: [&str; 6] = ["build", "matrix", "joins", "schedule", "hooks", "events"];
-
-fn check_kind(document: &Value) -> Result<(), Report> {
-    let is_set = |section: &&&str| match document.get(**section) {
-        None | Some(Value::Null) => false,
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(Value::Object(fields)) => !fields.is_empty(),
-        Some(_) => true,
-    };
-    if let Some(section) = UNSUPPORTED.iter().find(is_set) {
-        return Err(Diagnostic::error(
-            Code::Unsupported,
-            format!("section `{section}` is not supported by this version"),
-        )
-        .in_field(*section)
-        .with_help("remove it")
-        .into());
-    }
-    let kind = document
-        .pointer("/run/kind")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if matches!(kind, "job" | "service") {
-        return Ok(());
-    }
-    Err(Diagnostic::error(
-        Code::Unsupported,
-        format!("a run of kind `{kind}` cannot be launched by this version"),
-    )
-    .in_field("run.kind")
-    .with_help("use `kind: job`")
-    .into())
+/// Whether the runs are made from this one.
+fn is_pipeline(document: &Value) -> bool {
+    let is_dag = document.pointer("/run/kind").and_then(Value::as_str) == Some("dag");
+    is_dag
+        || document
+            .get("matrix")
+            .is_some_and(|matrix| !matrix.is_null())
 }
 
 fn check_namespace(document: &Value, catalog: &Catalog) -> Result<(), Report> {

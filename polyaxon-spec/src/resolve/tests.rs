@@ -206,3 +206,47 @@ fn globals_have_their_values_and_unknown_names_none() {
         ])
     );
 }
+
+#[test]
+fn everything_that_would_be_dropped_is_refused_at_once() {
+    let compiled = |document: Value| {
+        CompiledOperation::from_json(json!({"document": document, "params": {}})).expect("compiled")
+    };
+    let mut job = document();
+    job["isApproved"] = json!(false);
+    job["cache"] = json!({"disable": true});
+    job["hooks"] = json!([]);
+    assert_eq!(check_launchable(&job), Ok(()));
+
+    let mut pipeline = job.clone();
+    pipeline["run"] = json!({"kind": "service"});
+    let sections = [
+        ("build", json!({"hubRef": "kaniko"})),
+        ("matrix", json!({"kind": "mapping", "values": []})),
+        ("joins", json!([{"query": "q"}])),
+        ("schedule", json!({"kind": "cron", "cron": "0 0 * * *"})),
+        ("hooks", json!([{"hubRef": "h"}])),
+        ("events", json!([{"kinds": [], "ref": "r"}])),
+        ("dependencies", json!(["a"])),
+        ("trigger", json!("all_done")),
+        ("conditions", json!("{{ x }}")),
+        ("mount", json!(["a:b"])),
+    ];
+    for (section, value) in &sections {
+        pipeline[*section] = value.clone();
+    }
+    let report = resolve(
+        &compiled(pipeline),
+        &RunContext::default(),
+        &Catalog::default(),
+    )
+    .expect_err("refused");
+    let fields: Vec<&str> = report
+        .diagnostics()
+        .iter()
+        .map(|diagnostic| diagnostic.field_path.as_str())
+        .collect();
+    let mut expected: Vec<&str> = sections.iter().map(|(section, _)| *section).collect();
+    expected.push("run.kind");
+    assert_eq!(fields, expected);
+}

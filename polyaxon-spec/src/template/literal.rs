@@ -19,6 +19,23 @@ pub fn collection(text: &str) -> Option<Value> {
     (reader.rest.is_empty() && !value.is_string()).then_some(value)
 }
 
+/// Reads a number or bool that prints as exactly this text again. `1.10` and `0x10` are none, and neither is `None`.
+pub fn lossless(text: &str) -> Option<Value> {
+    let value = match text {
+        "True" => Value::Bool(true),
+        "False" => Value::Bool(false),
+        _ => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            if !digits.starts_with(|first: char| first.is_ascii_digit()) {
+                return None;
+            }
+            let integer = text.parse::<i64>().ok().map(Value::from);
+            integer.or_else(|| text.parse::<f64>().ok().map(Value::from))?
+        }
+    };
+    (super::python::text(&value) == text).then_some(value)
+}
+
 struct Reader<'a> {
     rest: &'a str,
 }
@@ -149,6 +166,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    #[test]
+    fn only_what_prints_the_same_again_is_read() {
+        for (text, value) in [
+            ("1", Some(json!(1))),
+            ("-7", Some(json!(-7))),
+            ("0.5", Some(json!(0.5))),
+            ("True", Some(json!(true))),
+            ("1.10", None),
+            ("1e3", None),
+            ("007", None),
+            ("0x10", None),
+            ("-0", None),
+            ("1_0", None),
+            ("None", None),
+            ("true", None),
+            ("inf", None),
+            ("", None),
+        ] {
+            assert_eq!(lossless(text), value, "{text}");
+        }
+    }
 
     #[test]
     fn reads_collections_only() {
