@@ -33,14 +33,15 @@ service_start() {
     echo "$pid $(service_birth "$pid")" >"$dir/pid"
 }
 
-# service_wait DIR NAME SECONDS COMMAND...: waits until COMMAND succeeds.
+# service_wait DIR NAME SECONDS COMMAND...: waits until COMMAND succeeds. COMMAND sees the names that
+# are local here, so none of them is a name that the other scripts use.
 service_wait() {
-    local dir=$1 name=$2 tenths=$(($3 * 10))
+    local service=$1 name=$2 tenths=$(($3 * 10))
     shift 3
     while ! "$@"; do
-        if ! service_running "$dir" || [ $((tenths -= 1)) -le 0 ]; then
-            tail -n 20 "$dir/log" >&2
-            echo "testbed: $name did not start, see the lines above and \`$dir/log\`" >&2
+        if ! service_running "$service" || [ $((tenths -= 1)) -le 0 ]; then
+            tail -n 20 "$service/log" >&2
+            echo "testbed: $name did not start, see the lines above and \`$service/log\`" >&2
             return 1
         fi
         sleep 0.1
