@@ -142,6 +142,7 @@ impl Outcome {
             has_exit_code: ending.exit_code.is_some(),
             container: ending.container,
             last_lines: ending.last_lines,
+            ..Failure::default()
         });
         Self(update)
     }
@@ -192,6 +193,7 @@ impl Outcome {
                 has_exit_code: true,
                 container: ending.container.clone(),
                 last_lines: Vec::new(),
+                ..Failure::default()
             });
             update
         } else {

@@ -20,7 +20,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use super::auth::require;
 use super::convert::millis;
 use super::log_intake::Intake;
-use super::{errors, run_convert};
+use super::{errors, result_convert, run_convert};
 use crate::clock::new_id;
 use crate::domain::access::{Principal, Scope};
 use crate::domain::client_version::HUB_VERSION;
@@ -468,8 +468,8 @@ fn status_report(
         reason: cut(&report.reason),
         message: cut(&report.message),
         observed_at: report.observed_at.as_ref().map_or(now, millis),
-        build: report.build.map(run_convert::build),
-        failure: report.failure.map(run_convert::failure),
+        build: report.build.map(result_convert::build),
+        failure: report.failure.map(result_convert::failure),
     })
 }
 

@@ -7,6 +7,7 @@ mod components;
 mod convert;
 pub mod errors;
 mod log_intake;
+mod result_convert;
 mod run_convert;
 mod runs;
 mod transfer;

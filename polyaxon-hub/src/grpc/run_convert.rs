@@ -5,7 +5,8 @@ use polyaxon_proto::runs::v1 as runs;
 use polyaxon_spec::state::Status;
 
 use super::convert::{maybe_timestamp, timestamp};
-use crate::domain::run::{BuildResult, EventRecord, Failure, RunRecord};
+use super::result_convert::{wire_build, wire_failure};
+use crate::domain::run::{EventRecord, RunRecord};
 use crate::domain::session::{Directive, Order, Work};
 
 /// The status of the protocol; `done`, which no run has, is unspecified.
@@ -79,47 +80,6 @@ pub(super) fn run(record: RunRecord) -> runs::Run {
         failure: record.failure.map(wire_failure),
         agent: record.agent,
         ..runs::Run::default()
-    }
-}
-
-fn wire_build(build: BuildResult) -> runs::BuildResult {
-    runs::BuildResult {
-        image: build.image,
-        digest: build.digest,
-        digest_claimed: build.digest_claimed,
-        confirmed: build.confirmed,
-        reason: build.reason,
-        executor_image: build.executor_image,
-    }
-}
-
-pub(super) fn build(wire: runs::BuildResult) -> BuildResult {
-    BuildResult {
-        image: wire.image,
-        digest: wire.digest,
-        digest_claimed: wire.digest_claimed,
-        confirmed: wire.confirmed,
-        reason: wire.reason,
-        executor_image: wire.executor_image,
-    }
-}
-
-fn wire_failure(failure: Failure) -> runs::Failure {
-    runs::Failure {
-        class: failure.class,
-        exit_code: failure.exit_code.unwrap_or_default(),
-        has_exit_code: failure.exit_code.is_some(),
-        container: failure.container,
-        last_lines: failure.last_lines,
-    }
-}
-
-pub(super) fn failure(wire: runs::Failure) -> Failure {
-    Failure {
-        class: wire.class,
-        exit_code: wire.has_exit_code.then_some(wire.exit_code),
-        container: wire.container,
-        last_lines: wire.last_lines,
     }
 }
 

@@ -65,6 +65,7 @@ impl User {
         let request = StopRequest {
             uuid: run.uuid.clone(),
             reason: "enough".into(),
+            abandon: false,
         };
         self.runs.stop(request).await.unwrap().into_inner().status()
     }

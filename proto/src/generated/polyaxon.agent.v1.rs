@@ -303,7 +303,7 @@ pub struct AckLaunchResponse {
     #[prost(message, repeated, tag = "1")]
     pub directives: ::prost::alloc::vec::Vec<Directive>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StatusReport {
     #[prost(string, tag = "1")]
     pub run: ::prost::alloc::string::String,

@@ -13,7 +13,7 @@ pub struct CreateRequest {
     #[prost(string, tag = "4")]
     pub idempotency_key: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateResponse {
     #[prost(message, optional, tag = "1")]
     pub run: ::core::option::Option<Run>,
@@ -98,6 +98,11 @@ pub struct StopRequest {
     pub uuid: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+    /// Ends the run at once, although its agent cannot end it: objects may go on
+    /// in the cluster, and what the agent says later changes nothing. Refused with
+    /// FAILED_PRECONDITION while the agent is there and no stop was asked for.
+    #[prost(bool, tag = "3")]
+    pub abandon: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EventsRequest {
@@ -133,7 +138,7 @@ pub struct Event {
     #[prost(string, tag = "8")]
     pub source: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Run {
     #[prost(string, tag = "1")]
     pub uuid: ::prost::alloc::string::String,
@@ -193,7 +198,7 @@ pub struct Run {
     pub compiled: ::prost::bytes::Bytes,
 }
 /// What a build made.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BuildResult {
     /// Without digest, for example `127.0.0.1:5000/team/app:1`.
     #[prost(string, tag = "1")]
@@ -212,9 +217,108 @@ pub struct BuildResult {
     /// Image that executed, with its digest.
     #[prost(string, tag = "6")]
     pub executor_image: ::prost::alloc::string::String,
+    /// Images that the build started from, in the order of the Dockerfile.
+    #[prost(message, repeated, tag = "7")]
+    pub base_images: ::prost::alloc::vec::Vec<BaseImage>,
+    /// Instructions whose layer came from the cache.
+    #[prost(string, repeated, tag = "8")]
+    pub cache_hits: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Instructions whose layer the cache did not have; nothing is looked up in a
+    /// stage after the first one.
+    #[prost(string, repeated, tag = "9")]
+    pub cache_misses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the build spent its time on, in order.
+    #[prost(message, repeated, tag = "10")]
+    pub timeline: ::prost::alloc::vec::Vec<BuildStep>,
+    /// Layers of the image; 0: not known.
+    #[prost(uint32, tag = "11")]
+    pub layers: u32,
+    /// Bytes of its layers and configuration as the registry keeps them,
+    /// compressed; 0: not known.
+    #[prost(uint64, tag = "12")]
+    pub size_bytes: u64,
+    /// Why layers could not be stored in the cache; empty: they could.
+    #[prost(string, tag = "13")]
+    pub cache_error: ::prost::alloc::string::String,
+}
+/// An image that a build started from.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BaseImage {
+    /// As the Dockerfile names it, arguments filled in.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `sha256:` and 64 hex digits, where the name or the log tells it.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+}
+/// One part of a build's time.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BuildStep {
+    #[prost(enumeration = "build_step::Kind", tag = "1")]
+    pub kind: i32,
+    /// The instruction as the log writes it; else empty.
+    #[prost(string, tag = "2")]
+    pub instruction: ::prost::alloc::string::String,
+    /// Index of its stage, from 0.
+    #[prost(uint32, tag = "3")]
+    pub stage: u32,
+    /// How long it took, its snapshot included.
+    #[prost(double, tag = "4")]
+    pub seconds: f64,
+    /// Its layer came from the cache.
+    #[prost(bool, tag = "5")]
+    pub cached: bool,
+}
+/// Nested message and enum types in `BuildStep`.
+pub mod build_step {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        Unspecified = 0,
+        /// Everything before the first instruction: base images, cache, context.
+        Prepare = 1,
+        /// One instruction of the Dockerfile.
+        Instruction = 2,
+        /// The push of the image.
+        Push = 3,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "KIND_UNSPECIFIED",
+                Self::Prepare => "PREPARE",
+                Self::Instruction => "INSTRUCTION",
+                Self::Push => "PUSH",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "PREPARE" => Some(Self::Prepare),
+                "INSTRUCTION" => Some(Self::Instruction),
+                "PUSH" => Some(Self::Push),
+                _ => None,
+            }
+        }
+    }
 }
 /// Why an attempt failed.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Failure {
     /// `run_failed`, `push_auth`, ...; empty: not classified.
     #[prost(string, tag = "1")]
@@ -229,6 +333,34 @@ pub struct Failure {
     /// The last lines of its log.
     #[prost(string, repeated, tag = "5")]
     pub last_lines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether another attempt can help: `no`; `yes`; `once`: only with a changed
+    /// setting; `wait`: after a longer pause; empty: not classified.
+    #[prost(string, tag = "6")]
+    pub retry: ::prost::alloc::string::String,
+    /// What happened, one sentence.
+    #[prost(string, tag = "7")]
+    pub message: ::prost::alloc::string::String,
+    /// What to change, one sentence.
+    #[prost(string, tag = "8")]
+    pub hint: ::prost::alloc::string::String,
+    /// The instruction at which the build ended, as the log writes it.
+    #[prost(string, tag = "9")]
+    pub instruction: ::prost::alloc::string::String,
+    /// Line of the Dockerfile that the error is about, from 1; 0: not known.
+    #[prost(uint32, tag = "10")]
+    pub dockerfile_line: u32,
+    /// Lines of the Dockerfile around it; empty: the Dockerfile is not known.
+    #[prost(message, repeated, tag = "11")]
+    pub dockerfile_excerpt: ::prost::alloc::vec::Vec<DockerfileLine>,
+}
+/// A line of a Dockerfile.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DockerfileLine {
+    /// From 1.
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
 }
 /// Section 4.2 of the status names; the text form is the lower-case name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

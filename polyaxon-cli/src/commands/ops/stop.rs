@@ -52,6 +52,7 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
     let request = StopRequest {
         uuid: uuid.to_owned(),
         reason: arguments.reason.clone(),
+        abandon: false,
     };
     let run = hub.answer(hub.runs().stop(request).await)?;
     if arguments.output != Format::Text {

@@ -1,10 +1,12 @@
 //! A run: what is kept of it and how an event changes it.
 
 mod record;
+mod result;
 #[cfg(test)]
 mod tests;
 
-pub use record::{BuildResult, Cause, EventRecord, Failure, NewRun, RunFilter, RunRecord, RunSpec};
+pub use record::{Cause, EventRecord, NewRun, RunFilter, RunRecord, RunSpec};
+pub use result::{BaseImage, BuildResult, BuildStep, Failure, Retry, StepKind};
 
 /// Reason of a stop that the hub asks for when a run's time is over.
 pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use polyaxon_spec::state::{Event, Rejected, RunState, Status, transition};
-use serde::{Deserialize, Serialize};
 
-use super::{DEADLINE_EXCEEDED, TIMED_OUT};
+use super::{BuildResult, DEADLINE_EXCEEDED, Failure, TIMED_OUT};
 use crate::domain::time::Millis;
 
 /// A run as the database keeps it, without its long texts.
@@ -143,38 +142,6 @@ pub struct RunFilter {
     pub project: String,
     /// Empty: every status.
     pub statuses: Vec<Status>,
-}
-
-/// What a build made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct BuildResult {
-    /// The reference without digest.
-    pub image: String,
-    /// Confirmed by the registry.
-    pub digest: String,
-    /// What the executor named and nobody confirmed.
-    pub digest_claimed: String,
-    /// The registry has the digest.
-    pub confirmed: bool,
-    /// Why it is not confirmed.
-    pub reason: String,
-    /// The image that executed.
-    pub executor_image: String,
-}
-
-/// Why an attempt failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Failure {
-    /// Empty: not classified.
-    pub class: String,
-    /// Exit status of the container.
-    pub exit_code: Option<i32>,
-    /// The container that ended it.
-    pub container: String,
-    /// The last lines of its log.
-    pub last_lines: Vec<String>,
 }
 
 /// Why something happens, who says so and when.
