@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a part of the project needs, and only those that are missing.
 #
-#   deploy/testbed/install.sh [build|lint|test|engine|images]...      (default: all of them)
+#   deploy/testbed/install.sh [build|lint|test|engine|images|cluster]...      (default: all but `cluster`)
 #
 # Says what it installs. Uses root only for that, through sudo when it is there. No service that
 # comes with a package is started.
@@ -18,8 +18,10 @@ packages_of() {
         engine) echo podman runc netavark aardvark-dns iptables curl ca-certificates ;;
         # Servers that tests talk to.
         test) echo git openssh-client apache2-utils openssl jq curl ;;
+        # What a Kubernetes node calls, and what its runc is built with.
+        cluster) echo etcd-server containernetworking-plugins nftables conntrack iproute2 procps openssl gcc libc6-dev pkg-config libseccomp-dev ;;
         *)
-            echo "install: unknown part \`$1\`: use build, lint, test, engine or images" >&2
+            echo "install: unknown part \`$1\`: use build, lint, test, engine, images or cluster" >&2
             return 2
             ;;
     esac

@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# Tests the testbed's cluster: what `cluster.sh` promises is there, and after `down` the machine is as
+# it was before: processes, mounts, links, routes, packet filter, control groups, kernel settings, files.
+#
+#   deploy/testbed/cluster-test.sh
+#
+# Takes a testbed of its own, so none may be up. Engines that start containers meanwhile change the
+# machine, too: what carries their names is not compared.
+set -euo pipefail
+here=$(realpath "$(dirname "$0")")
+work=$(mktemp -d)
+# Where what was built before lies, and a new folder for everything else.
+POLYAXON_TESTBED_DIR=$work/testbed
+export POLYAXON_TESTBED_DIR
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+end() {
+    local status=$?
+    trap - EXIT
+    ! "$here/cluster.sh" down || rm -rf --one-file-system "$work"
+    exit "$status"
+}
+trap end EXIT
+trap 'exit 130' INT TERM
+tests=0
+
+ok() {
+    tests=$((tests + 1))
+    echo "ok: $*"
+}
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# One line for each thing that a cluster could leave behind.
+snapshot() {
+    local process
+    for process in /proc/[0-9]*; do
+        if grep --quiet --extended-regexp 'kubepods|polyaxon-testbed' "$process/cgroup" 2>/dev/null ||
+            tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep --quiet --fixed-strings -e "$POLYAXON_TESTBED_DIR/cluster/" -e /run/polyaxon-testbed; then
+            echo "process ${process#/proc/}: $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null)"
+        fi
+    done
+    awk '{ print "mount " $5 " " $9 }' /proc/self/mountinfo
+    ip -oneline link | awk '{ print "link " $2 }'
+    ip -oneline address | awk '{ print "address " $2 " " $4 }'
+    ip route show table all | sed 's/^/route /'
+    ip rule | sed 's/^/rule /'
+    ip netns list | sed 's/^/network namespace /'
+    nft list ruleset | sed 's/^/filter /'
+    find /sys/fs/cgroup -type d | sed 's/^/group /'
+    # Values that count something, or that differ by moment, are not settings.
+    sysctl --all 2>/dev/null | grep -E '^(vm|kernel|net)\.' |
+        grep -vE 'kernel\.random|ns_last_pid|nf_conntrack_count|\.stat|perf_event_max_sample|kernel\.pty\.nr|sched_domain' | sed 's/^/setting /'
+    find /run /etc /opt /usr/libexec /var/lib /var/log /var/cache -xdev 2>/dev/null | sed 's/^/file /'
+}
+compare() {
+    # Engines, package installation and databases of others.
+    local others='libpod|podman|netavark|buildah|veth|/run/(containers|runc|user|lock|crun)|/var/lib/(apt|dpkg|containers|postgresql)|/var/log/(apt|postgresql)|/var/cache|/polyaxon-[0-9a-f]{12}|merged|cni\.lock'
+    diff <(grep -vE "$others" "$work/before" | sort) <(snapshot | grep -vE "$others" | sort) >"$work/difference" ||
+        { cat "$work/difference" >&2 && fail "$1 leaves the machine as it was"; }
+    ok "$1 leaves the machine as it was"
+}
+
+kubectl() {
+    "$POLYAXON_KUBECTL" --request-timeout=30s "$@"
+}
+# eventually SECONDS COMMAND...
+eventually() {
+    local tenths=$(($1 * 10))
+    shift
+    until "$@" >"$work/output" 2>&1; do
+        [ $((tenths -= 1)) -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+# refused WORDS COMMAND...: it must fail, and with these words.
+refused() {
+    ! "${@:2}" >"$work/output" 2>&1 && grep --quiet --fixed-strings "$1" "$work/output"
+}
+
+# build NAME REGISTRY [POD-FIELDS]: a Job that builds an image and pushes it.
+build() {
+    kubectl apply --filename - >/dev/null <<YAML
+apiVersion: batch/v1
+kind: Job
+metadata: {name: $1}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      automountServiceAccountToken: false
+      ${3-}
+      volumes:
+      - {name: workspace, emptyDir: {}}
+      - {name: login, secret: {secretName: login, items: [{key: .dockerconfigjson, path: config.json}]}}
+      - {name: ca, configMap: {name: ca}}
+      initContainers:
+      - name: context
+        image: busybox:1.36
+        command: [sh, -c, 'printf "FROM busybox:1.36\nRUN cat /proc/self/uid_map\n" >/workspace/Dockerfile']
+        volumeMounts: [{name: workspace, mountPath: /workspace}]
+      containers:
+      - name: executor
+        image: $POLYAXON_E2E_CLUSTER_EXECUTOR_IMAGE
+        args: [--context=dir:///workspace, --destination=$2/test/$1:1, --digest-file=/dev/termination-log,
+               --registry-mirror=$POLYAXON_E2E_CLUSTER_REGISTRY, --registry-certificate=$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY=/ca/ca.crt]
+        volumeMounts: [{name: workspace, mountPath: /workspace}, {name: login, mountPath: /kaniko/.docker}, {name: ca, mountPath: /ca}]
+YAML
+}
+# built NAME REGISTRY CURL-ARGUMENT...: the Job succeeds and the registry has what it names.
+built() {
+    local digest
+    kubectl wait --for=condition=Complete "job/$1" --timeout=60s >/dev/null || { kubectl logs "job/$1" >&2; fail "build $1"; }
+    digest=$(kubectl get pods --selector "job-name=$1" --output jsonpath='{.items[0].status.containerStatuses[0].state.terminated.message}')
+    curl --silent --fail --noproxy '*' --output /dev/null --head "${@:3}" "$2/v2/test/$1/manifests/$digest" \
+        --header 'accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json' || fail "digest of $1"
+    ok "build $1"
+}
+
+"$here/install.sh" build test images cluster
+export POLYAXON_CLUSTER_BASE_IMAGES=${POLYAXON_CLUSTER_BASE_IMAGES:-small python}
+[ -z "$(ip -oneline link show dev plxtest0 2>/dev/null)" ] || fail "a cluster is up: end it first"
+snapshot >"$work/before"
+
+seconds=$SECONDS
+variables=$("$here/cluster.sh" up)
+eval "$variables"
+ok "up after $((SECONDS - seconds)) s, with a testbed folder that is new"
+seconds=$SECONDS
+[ "$("$here/cluster.sh" up)" = "$variables" ] || fail "a second up prints the same"
+ok "a second up prints the same, after $((SECONDS - seconds)) s"
+refused 'has one already' env POLYAXON_TESTBED_DIR="$work/other" "$here/cluster.sh" up || fail "another testbed's up is refused"
+POLYAXON_TESTBED_DIR=$work/other "$here/cluster.sh" down
+kubectl get nodes >/dev/null || fail "another testbed's down ends nothing"
+ok "one cluster at a time"
+
+login=$(tr -d '\n' <"$POLYAXON_E2E_CLUSTER_CREDENTIALS")
+kubectl create secret docker-registry login --docker-server="$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY" \
+    --docker-username="${login%%:*}" --docker-password="${login#*:}" >/dev/null
+kubectl create configmap ca --from-file=ca.crt="$POLYAXON_E2E_CLUSTER_CA" >/dev/null
+kubectl create configmap host-ca --from-file=ca.crt=/etc/ssl/certs/ca-certificates.crt >/dev/null
+private=("https://$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY" --cacert "$POLYAXON_E2E_CLUSTER_CA" --user "$login")
+build plain "$POLYAXON_E2E_CLUSTER_REGISTRY"
+build private "$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY"
+build userns "$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY" 'hostUsers: false'
+# A server behind a Service, and a pod that stays until the end.
+kubectl apply --filename - >/dev/null <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: server, labels: {app: server}}
+spec:
+  hostUsers: false
+  containers:
+  - {name: server, image: "python:3.12", command: [python3, -m, http.server, "8080"], workingDir: /tmp,
+     volumeMounts: [{name: host-ca, mountPath: /etc/ssl/certs/ca-certificates.crt, subPath: ca.crt}]}
+  volumes: [{name: host-ca, configMap: {name: host-ca}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  containers: [{name: client, image: "python:3.12", command: [sleep, infinity]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: server}
+spec: {selector: {app: server}, ports: [{port: 80, targetPort: 8080}]}
+YAML
+built plain "http://$POLYAXON_E2E_CLUSTER_REGISTRY"
+built private "${private[@]}"
+built userns "${private[@]}"
+kubectl logs job/userns | grep --quiet --extended-regexp '^ *0 +[1-9][0-9]* +65536$' || fail "RUN is in a user namespace"
+ok "RUN is in a user namespace"
+
+kubectl wait --for=condition=Ready pod/server pod/client --timeout=60s >/dev/null
+service=$(kubectl get service server --output jsonpath='{.spec.clusterIP}')
+fetch="import urllib.request as u; assert u.urlopen('http://$service/', timeout=5).status == 200"
+eventually 20 kubectl exec client -- python3 -c "$fetch" || fail "a Service answers a pod: $(cat "$work/output")"
+kubectl exec server -- python3 -c "$fetch" || fail "a Service answers its own pod"
+curl --silent --fail --max-time 5 --noproxy '*' --output /dev/null "http://$service/" || fail "a Service answers the host"
+ok "a Service answers pods and the host"
+kubectl exec server -- pip download --quiet --no-deps --dest /tmp six || fail "a pod reaches a package registry"
+ok "a pod reaches a package registry"
+eventually 10 kubectl exec client -- sh -c "cd /var/run/secrets/kubernetes.io/serviceaccount && python3 -c '
+import ssl, urllib.request as u
+u.urlopen(\"https://10.96.0.1/readyz\", timeout=5, context=ssl.create_default_context(cafile=\"ca.crt\"))'" ||
+    fail "a pod reaches the API server by its Service: $(cat "$work/output")"
+ok "a pod reaches the API server by its Service"
+
+kubectl create namespace baseline >/dev/null
+kubectl label namespace baseline pod-security.kubernetes.io/enforce=baseline >/dev/null
+refused 'violates PodSecurity' kubectl --namespace baseline run x --image=busybox:1.36 --overrides='{"spec":{"hostNetwork":true}}' || fail "Pod Security"
+ok "Pod Security"
+refused Forbidden kubectl --kubeconfig "$POLYAXON_TESTBED_DIR/cluster/kubelet.kubeconfig" get secrets --all-namespaces || fail "the Node authorizer"
+ok "the Node authorizer"
+refused no kubectl auth can-i list secrets --as system:serviceaccount:default:default || fail "RBAC"
+ok "RBAC"
+[ "$(curl --silent --insecure --noproxy '*' "https://$POLYAXON_E2E_CLUSTER_GATEWAY:10250/pods")" = Unauthorized ] || fail "the kubelet answers strangers"
+ok "the kubelet does not answer strangers"
+
+"$here/cluster.sh" stop kube-apiserver
+refused refused kubectl get nodes || fail "the API server is down"
+"$here/cluster.sh" start kube-apiserver
+kubectl get job plain >/dev/null || fail "the API server knows what it knew"
+ok "the API server crashes and comes back"
+kubectl run sleeper --image=busybox:1.36 --restart=Never -- sleep 3600 >/dev/null
+kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
+"$here/cluster.sh" stop node
+"$here/cluster.sh" start node
+eventually 60 sh -c "[ \"\$('$POLYAXON_KUBECTL' get pod sleeper --output jsonpath='{.status.phase}')\" = Failed ]" || fail "the pod of a crashed node has failed"
+build after "$POLYAXON_E2E_CLUSTER_REGISTRY"
+built after "http://$POLYAXON_E2E_CLUSTER_REGISTRY"
+ok "the node crashes and comes back"
+
+seconds=$SECONDS
+"$here/cluster.sh" down
+seconds=$((SECONDS - seconds))
+compare "down, after $seconds s,"
+
+# With its images in the registries, and then everything dead but the pods.
+seconds=$SECONDS
+"$here/cluster.sh" up >/dev/null
+ok "up again after $((SECONDS - seconds)) s"
+kubectl run sleeper --image=busybox:1.36 --restart=Never -- sleep 3600 >/dev/null
+kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
+"$here/cluster.sh" stop kubelet containerd proxy etcd kube-apiserver controller-manager scheduler
+"$here/cluster.sh" down
+compare "down after a crash"
+"$here/cluster.sh" down
+compare "down twice"
+
+echo
+echo "$tests passed, 0 failed"
