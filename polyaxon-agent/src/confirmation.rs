@@ -20,6 +20,9 @@ const ABSENCES: u32 = 3;
 /// Longest pause between two questions.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// How long the size of a confirmed image is waited for.
+const SIZE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Asks registries about what builds pushed.
 #[derive(Debug, Clone)]
 pub struct Confirmer {
@@ -107,7 +110,14 @@ impl Confirmer {
         let (mut pause, mut absences) = (self.pause, 0);
         loop {
             let reason = match self.registry.has(&reference, &digest, &credentials).await {
-                Ok(Answer::Present) => return Confirmation::Confirmed { digest },
+                Ok(Answer::Present) => {
+                    let size = self.registry.size(&reference, &digest, &credentials);
+                    let size = tokio::time::timeout(SIZE_PATIENCE, size).await;
+                    return Confirmation::Confirmed {
+                        digest,
+                        size: size.ok().flatten(),
+                    };
+                }
                 Ok(Answer::Denied(reason)) => {
                     return Confirmation::NoCredentials {
                         digest: Some(digest),

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::executor::{Created, ExecutorError, Found, LogPiece, Seen};
 use crate::planning::AttemptPlan;
+use crate::registry::ImageSize;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -28,6 +29,15 @@ async fn registry(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>
             let mut request = vec![0; 8192];
             let read = stream.read(&mut request).await.unwrap_or_default();
             let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            if request.starts_with("GET ") {
+                let body = r#"{"config":{"size":10},"layers":[{"size":5}]}"#;
+                let text = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.write_all(text.as_bytes()).await;
+                continue;
+            }
             // The first byte of a TLS handshake is no request.
             if !request.starts_with("HEAD ") {
                 continue;
@@ -121,7 +131,11 @@ async fn a_digest_counts_when_the_registry_has_it() {
     assert_eq!(
         found,
         Confirmation::Confirmed {
-            digest: DIGEST.to_owned()
+            digest: DIGEST.to_owned(),
+            size: Some(ImageSize {
+                layers: 1,
+                bytes: 15,
+            }),
         }
     );
 }

@@ -2,6 +2,7 @@
 //! and reports what became of them.
 
 pub mod attempt;
+pub mod build_report;
 pub mod classify;
 pub mod cli;
 pub mod config;

@@ -42,11 +42,13 @@ impl Catalog {
         Ok(Self(config.catalog()))
     }
 
-    /// What the hub may know of it: names, kinds and schemas, and what users may do.
-    pub fn published(&self, policy: &policy::Policy) -> Result<Vec<u8>, serde_json::Error> {
+    /// What the hub may know: names, kinds and schemas, what users may do, and how often a run
+    /// is tried again that does not say so itself.
+    pub fn published(&self, settings: &Settings) -> Result<Vec<u8>, serde_json::Error> {
         let mut published = serde_json::to_value(&self.0)?;
         if let Value::Object(fields) = &mut published {
-            fields.insert("policy".to_owned(), serde_json::to_value(policy)?);
+            fields.insert("policy".to_owned(), serde_json::to_value(&settings.policy)?);
+            fields.insert("maxRetries".to_owned(), settings.max_retries().into());
         }
         serde_json::to_vec(&published)
     }
@@ -348,9 +350,10 @@ component:
     #[test]
     fn what_is_published_names_secrets_and_holds_none() {
         let (settings, catalog) = crate::config::read("agent.yaml", AGENT).expect("read");
-        let published = catalog.published(&settings.policy).expect("JSON");
+        let published = catalog.published(&settings).expect("JSON");
         let published: Value = serde_json::from_slice(&published).expect("JSON");
         assert_eq!(published["connections"][0]["secret"]["name"], "reg");
         assert_eq!(published["policy"]["allowPrivileged"], false);
+        assert_eq!(published["maxRetries"], 2);
     }
 }

@@ -89,7 +89,7 @@ async fn serve(
                 })
                 .collect(),
             catalog: catalog
-                .published(&settings.policy)
+                .published(settings)
                 .context("the catalog cannot be published")?,
         },
         events: events_in,

@@ -13,6 +13,8 @@ const LAST_LINES: usize = 20;
 const MAX_SHOWN: usize = 1000;
 /// Facts of one kind kept; a log is input from outside.
 const MAX_FACTS: usize = 10_000;
+/// Bytes of all facts together.
+const MAX_FACT_BYTES: usize = 1024 * 1024;
 /// A line longer than this is cut; the rest does not change what it means.
 const MAX_LINE_BYTES: usize = 256 * 1024;
 
@@ -77,12 +79,11 @@ pub struct BuildLog {
     crash: Option<String>,
     disk_full: Option<String>,
     last_lines: VecDeque<String>,
-}
-
-fn push_fact<T>(facts: &mut Vec<T>, fact: T) {
-    if facts.len() < MAX_FACTS {
-        facts.push(fact);
-    }
+    /// Bytes of facts kept so far.
+    kept: usize,
+    first_ns: Option<i64>,
+    last_ns: Option<i64>,
+    push_ns: Option<i64>,
 }
 
 fn shown(text: &str) -> String {
@@ -131,6 +132,8 @@ impl BuildLog {
     }
 
     fn line(&mut self, line: &[u8], at_ns: Option<i64>) {
+        self.first_ns = self.first_ns.or(at_ns);
+        self.last_ns = self.last_ns.max(at_ns);
         let line = LogLine::read(line.strip_suffix(b"\r").unwrap_or(line));
         self.finder.line(&line);
         if !line.plain.is_empty() {
@@ -161,14 +164,28 @@ impl BuildLog {
         self.last_lines.push_back(shown(text));
     }
 
+    /// Whether there is room for another fact of this length.
+    fn has_room(&mut self, facts: usize, bytes: usize) -> bool {
+        let kept = self.kept.saturating_add(bytes);
+        let has_room = facts < MAX_FACTS && kept <= MAX_FACT_BYTES;
+        if has_room {
+            self.kept = kept;
+        }
+        has_room
+    }
+
     fn record(&mut self, level: Level, message: String, at_ns: Option<i64>) {
         if level != Level::Debug {
             self.show(&message);
         }
         if let Some(rest) = message.strip_prefix("Using caching version of cmd: ") {
-            push_fact(&mut self.cache_hits, rest.trim_end().to_owned());
+            if self.has_room(self.cache_hits.len(), rest.len()) {
+                self.cache_hits.push(rest.trim_end().to_owned());
+            }
         } else if let Some(rest) = message.strip_prefix("No cached layer found for cmd ") {
-            push_fact(&mut self.cache_misses, rest.trim_end().to_owned());
+            if self.has_room(self.cache_misses.len(), rest.len()) {
+                self.cache_misses.push(rest.trim_end().to_owned());
+            }
         } else if let Some(rest) = message.strip_prefix("Retrieving image manifest ") {
             self.retrieving(rest.trim_end());
         } else if let Some(rest) = message.strip_prefix("Building stage '") {
@@ -187,6 +204,7 @@ impl BuildLog {
             if !std::mem::take(&mut self.pushing_to_cache) {
                 self.end_step(at_ns);
                 self.pushing = true;
+                self.push_ns = self.push_ns.or(at_ns);
             }
         } else if message.starts_with("Skipping push to container registry") {
             self.end_step(at_ns);
@@ -196,26 +214,29 @@ impl BuildLog {
         } else if let Some(rest) = message.strip_prefix("Immutable tag error ignored for ") {
             self.pushed(rest);
         } else if let Some(rest) = message.strip_prefix("Error uploading layer to cache: ") {
-            if level == Level::Warning {
-                push_fact(&mut self.cache_errors, shown(rest));
+            if level == Level::Warning && self.has_room(self.cache_errors.len(), rest.len()) {
+                self.cache_errors.push(shown(rest));
             }
         } else if message.starts_with("Deleting filesystem...") {
             self.end_step(at_ns);
         } else if level == Level::Info && self.building && is_instruction(&message) {
             self.end_step(at_ns);
-            let step = Step {
-                instruction: message,
-                stage: self.stage,
-                started_ns: at_ns,
-                ended_ns: None,
-            };
-            push_fact(&mut self.steps, step);
+            if self.has_room(self.steps.len(), message.len()) {
+                self.steps.push(Step {
+                    instruction: message,
+                    stage: self.stage,
+                    started_ns: at_ns,
+                    ended_ns: None,
+                });
+            }
         }
     }
 
     fn retrieving(&mut self, reference: &str) {
-        if !self.retrieved.iter().any(|known| known == reference) {
-            push_fact(&mut self.retrieved, reference.to_owned());
+        if !self.retrieved.iter().any(|known| known == reference)
+            && self.has_room(self.retrieved.len(), reference.len())
+        {
+            self.retrieved.push(reference.to_owned());
         }
     }
 
@@ -223,11 +244,12 @@ impl BuildLog {
         if let Some((repository, digest)) = named.trim_end().split_once('@')
             && digest.starts_with("sha256:")
         {
-            let pushed = Pushed {
-                repository: repository.to_owned(),
-                digest: digest.to_owned(),
-            };
-            push_fact(&mut self.pushed, pushed);
+            if self.has_room(self.pushed.len(), named.len()) {
+                self.pushed.push(Pushed {
+                    repository: repository.to_owned(),
+                    digest: digest.to_owned(),
+                });
+            }
         }
     }
 
@@ -262,6 +284,16 @@ impl BuildLog {
     /// The instruction that made the executor unpack the base image last.
     pub fn unpacking_for(&self) -> Option<&str> {
         self.unpacking_for.as_deref()
+    }
+
+    /// When the first and the last line were written, unix nanoseconds of the runtime.
+    pub fn span_ns(&self) -> Option<(i64, i64)> {
+        self.first_ns.zip(self.last_ns)
+    }
+
+    /// When the push of the image began, unix nanoseconds of the runtime.
+    pub fn push_started_ns(&self) -> Option<i64> {
+        self.push_ns
     }
 
     /// Images whose manifests were asked for, in order.
@@ -435,6 +467,31 @@ mod tests {
             log.push(&[b'x'; 4096], None);
         }
         assert!(log.pending.len() <= MAX_LINE_BYTES);
+    }
+
+    #[test]
+    fn facts_do_not_grow_without_bound() {
+        let mut log = BuildLog::default();
+        let line = format!(
+            "INFO[0000] Using caching version of cmd: {}\n",
+            "x".repeat(100_000)
+        );
+        for _ in 0..100 {
+            log.push(line.as_bytes(), None);
+        }
+        assert_eq!(log.cache_hits().len(), 10);
+    }
+
+    #[test]
+    fn the_push_has_its_time() {
+        let mut log = BuildLog::default();
+        log.push(b"INFO[0000] Retrieving image manifest a\n", Some(2));
+        log.push(b"INFO[0000] Pushing image to r/a:1\n", Some(5));
+        log.push(b"INFO[0000] Pushed r/a@sha256:1\n", Some(9));
+        assert_eq!(
+            (log.span_ns(), log.push_started_ns()),
+            (Some((2, 9)), Some(5))
+        );
     }
 
     #[test]

@@ -97,6 +97,26 @@ pub fn classify(evidence: &Evidence<'_>) -> Verdict {
     }
 }
 
+impl Verdict {
+    /// A verdict that needs no evidence: `words` say what was seen.
+    pub fn of(class: Class, words: &str) -> Self {
+        let subject = Subject {
+            words,
+            retry: Some(class.retry()),
+            ..Subject::default()
+        };
+        Self {
+            class,
+            retry: class.retry(),
+            failed_instruction: None,
+            dockerfile_line: None,
+            message: explain::message(class, &subject),
+            hint: explain::hint(class, &subject),
+            lines: Vec::new(),
+        }
+    }
+}
+
 fn finding(class: Class, retry: Retry, words: &str, at_instruction: bool) -> Finding {
     Finding {
         class,

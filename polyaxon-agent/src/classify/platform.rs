@@ -200,11 +200,19 @@ impl PlatformState {
             return None;
         };
         let words = log.trim().lines().last().unwrap_or(&failed.message);
-        let mut decision = Decision::new(class, words.trim());
+        let mut decision = Decision::new(class, without_prefix(words.trim()));
         if is_network_of_git(log) {
             decision.retry = Retry::Yes;
         }
         Some(decision)
+    }
+}
+
+/// What an init step of ours says, without its name.
+fn without_prefix(line: &str) -> &str {
+    match line.split_once(": error: ") {
+        Some((step, words)) if step.starts_with("polyaxon ") => words,
+        _ => line,
     }
 }
 

@@ -69,6 +69,11 @@ impl Settings {
         self.max_runs.unwrap_or(10)
     }
 
+    /// Further attempts of runs that set none themselves.
+    pub fn max_retries(&self) -> u32 {
+        self.max_retries.unwrap_or(2)
+    }
+
     /// Makes paths that are relative to the configuration file absolute.
     pub(super) fn resolve_paths(&mut self, folder: &Path) {
         let engine = &mut self.engine;

@@ -8,6 +8,7 @@ use polyaxon_proto::agent::v1::StatusReport;
 use tokio::task::JoinSet;
 
 use crate::attempt::AttemptKey;
+use crate::build_report::{self, BuildObserver};
 use crate::hub::Report;
 use crate::machine::{Machine, StatusUpdate};
 use crate::planning::AttemptPlan;
@@ -16,6 +17,8 @@ pub(super) struct Entry {
     pub(super) machine: Machine,
     pub(super) plan: Option<Arc<AttemptPlan>>,
     pub(super) fence: Arc<AtomicU64>,
+    /// Reads the log of a build.
+    pub(super) observer: Option<Arc<BuildObserver>>,
     /// Ended with the entry.
     pub(super) tasks: JoinSet<()>,
     /// Number of the last report. It starts at the session's epoch, so that an agent that was
@@ -30,8 +33,10 @@ impl Entry {
         fence: u64,
         epoch: u64,
     ) -> Self {
+        let is_build = plan.as_ref().is_some_and(|plan| plan.build.is_some());
         Self {
             machine,
+            observer: is_build.then(Arc::default),
             plan,
             fence: Arc::new(AtomicU64::new(fence)),
             tasks: JoinSet::new(),
@@ -40,8 +45,11 @@ impl Entry {
     }
 
     /// The message of a status, with the next number.
-    pub(super) fn report(&mut self, key: &AttemptKey, update: StatusUpdate) -> Report {
+    pub(super) fn report(&mut self, key: &AttemptKey, mut update: StatusUpdate) -> Report {
         self.seq += 1;
+        if let (Some(plan), Some(observer)) = (&self.plan, &self.observer) {
+            build_report::complete(&mut update, &plan.pod, observer);
+        }
         let is_final = update.is_final();
         let report = StatusReport {
             run: key.run.clone(),

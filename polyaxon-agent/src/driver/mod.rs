@@ -340,12 +340,17 @@ impl Driver {
             Action::Run => {
                 if let Some(plan) = entry.plan.clone() {
                     let fence = Arc::clone(&entry.fence);
-                    entry.tasks.spawn(self.tools.clone().watch(plan, fence));
+                    let observer = entry.observer.clone();
+                    entry
+                        .tasks
+                        .spawn(self.tools.clone().watch(plan, fence, observer));
                 }
             }
             Action::Report(update) => {
-                tracing::info!(%key, status = update.status.as_str_name(), reason = update.reason, message = update.message, "status");
-                self.outbox.report(entry.report(key, *update));
+                let report = entry.report(key, *update);
+                let status = &report.report;
+                tracing::info!(%key, status = status.status().as_str_name(), reason = status.reason, message = status.message, "status");
+                self.outbox.report(report);
             }
             Action::Stop => {
                 entry.tasks.spawn(self.tools.clone().stop(key.clone()));

@@ -3,17 +3,25 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::attempt::AttemptKey;
+use crate::build_report::{self, BuildObserver};
 use crate::confirmation::Confirmer;
 use crate::executor::{Ending, Executor, ExecutorError, Observation, Seen};
 use crate::hub::Backoff;
 use crate::logs::{ContainerKey, Shipper, follow};
 use crate::machine::{Confirmation, Event};
 use crate::planning::{AttemptPlan, Refusal};
+
+/// How long the Dockerfile may take to come out of the container.
+const READING: Duration = Duration::from_secs(3);
+
+/// Largest Dockerfile that is read, in bytes.
+const MAX_DOCKERFILE: usize = 1024 * 1024;
 
 /// An event for the machine of an attempt.
 pub(super) struct Message {
@@ -53,11 +61,18 @@ impl Tools {
     }
 
     /// Watches an attempt to its end and ships the output of every container that starts.
-    pub(super) async fn watch(self, plan: Arc<AttemptPlan>, fence: Arc<AtomicU64>) {
+    pub(super) async fn watch(
+        self,
+        plan: Arc<AttemptPlan>,
+        fence: Arc<AtomicU64>,
+        observer: Option<Arc<BuildObserver>>,
+    ) {
+        let main = plan.pod.main().map(|main| main.name.clone());
         let mut followers = Followers {
             tools: self.clone(),
             key: plan.key.clone(),
             fence,
+            observed: main.zip(observer.clone()),
             names: HashSet::new(),
             tasks: JoinSet::new(),
         };
@@ -87,8 +102,27 @@ impl Tools {
                 }
             }
         }
+        if let Some(observer) = observer {
+            let _too_slow =
+                tokio::time::timeout(READING, self.read_dockerfile(&plan, &observer)).await;
+        }
         while followers.tasks.join_next().await.is_some() {}
         self.tell(&plan.key, Event::LogsDrained);
+    }
+
+    /// Fetches a Dockerfile that came with the context.
+    async fn read_dockerfile(&self, plan: &AttemptPlan, observer: &BuildObserver) {
+        let path = build_report::dockerfile_path(&plan.pod);
+        let (Some(path), Some(main)) = (path, plan.pod.main()) else {
+            return;
+        };
+        match self.executor.read_file(&plan.key, &main.name, &path).await {
+            Ok(Some(bytes)) if bytes.len() <= MAX_DOCKERFILE => {
+                observer.set_dockerfile(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(key = %plan.key, %error, "the Dockerfile is unread"),
+        }
     }
 
     pub(super) async fn stop(self, key: AttemptKey) {
@@ -129,6 +163,8 @@ struct Followers {
     tools: Tools,
     key: AttemptKey,
     fence: Arc<AtomicU64>,
+    /// The container that is read by somebody else, too.
+    observed: Option<(String, Arc<BuildObserver>)>,
     names: HashSet<String>,
     tasks: JoinSet<()>,
 }
@@ -151,8 +187,13 @@ impl Followers {
         };
         let feed = self.tools.shipper.feed(container, Arc::clone(&self.fence));
         let (executor, key) = (Arc::clone(&self.tools.executor), self.key.clone());
+        let observer = self
+            .observed
+            .as_ref()
+            .filter(|(observed, _)| *observed == name)
+            .map(|(_, observer)| Arc::clone(observer));
         self.tasks.spawn(async move {
-            follow(executor.as_ref(), &key, &name, &feed).await;
+            follow(executor.as_ref(), &key, &name, &feed, observer.as_deref()).await;
         });
     }
 }

@@ -17,8 +17,11 @@ use self::fake_executor::FakeExecutor;
 use self::fake_hub::FakeHub;
 use super::*;
 use crate::hub::{HubClient, Identity, Link};
-use crate::planning::{AttemptPlan, Refusal};
+use crate::planning::{AttemptPlan, BuildPlan, Refusal};
 use crate::registry::Registry;
+
+/// Kind of the items that are planned as builds.
+const BUILD: &str = "build";
 
 const RUN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -44,7 +47,7 @@ impl Planner for Plans {
                 }],
                 ..PodPlan::default()
             },
-            build: None,
+            build: (item.kind == BUILD).then(BuildPlan::default),
         })
     }
 }
@@ -179,6 +182,32 @@ async fn a_failure_is_reported_with_its_lines() {
     let failure = seen.reports.last().and_then(|last| last.failure.clone());
     let failure = failure.expect("a failure");
     assert_eq!((failure.exit_code, failure.last_lines.len()), (3, 1));
+    assert_eq!(failure.class, "", "only builds are classified");
+}
+
+#[tokio::test]
+async fn a_build_that_failed_is_classified_by_its_log() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(LeaseItem {
+        kind: BUILD.to_owned(),
+        ..item(5)
+    });
+    executor.end(3);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Failed))
+        .await;
+    let last = hub.seen().reports.pop().expect("a report");
+    let failure = last.failure.expect("a failure");
+    assert_eq!(
+        (failure.class.as_str(), failure.retry.as_str()),
+        ("unknown", "once")
+    );
+    assert_eq!(failure.last_lines, ["one", "two"], "each line once");
+    assert_eq!(
+        (last.reason.as_str(), last.message),
+        ("Unknown", failure.message)
+    );
 }
 
 #[tokio::test]

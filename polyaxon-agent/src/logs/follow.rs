@@ -4,17 +4,25 @@ use futures::StreamExt;
 
 use super::shipper::Feed;
 use crate::attempt::AttemptKey;
+use crate::build_report::BuildObserver;
 use crate::executor::{Executor, ExecutorError};
 use crate::hub::Backoff;
 
 /// Reads a container's output until the container has ended and feeds all of it; a reader that
-/// breaks starts over.
-pub async fn follow(executor: &dyn Executor, key: &AttemptKey, container: &str, feed: &Feed) {
+/// breaks starts over. An observer is given the same pieces.
+pub async fn follow(
+    executor: &dyn Executor,
+    key: &AttemptKey,
+    container: &str,
+    feed: &Feed,
+    observer: Option<&BuildObserver>,
+) {
+    let readers = Readers { feed, observer };
     let mut backoff = Backoff::default();
     loop {
-        match read(executor, key, container, feed, true).await {
+        match readers.read(executor, key, container, true).await {
             // The end of a followed log can come before its last lines: read it once more.
-            Ok(()) => match read(executor, key, container, feed, false).await {
+            Ok(()) => match readers.read(executor, key, container, false).await {
                 Ok(()) | Err(ExecutorError::Gone(_)) => break,
                 Err(error) => tracing::debug!(%key, container, %error, "the log's end is unread"),
             },
@@ -27,17 +35,31 @@ pub async fn follow(executor: &dyn Executor, key: &AttemptKey, container: &str, 
     feed.drained().await;
 }
 
-async fn read(
-    executor: &dyn Executor,
-    key: &AttemptKey,
-    container: &str,
-    feed: &Feed,
-    to_its_end: bool,
-) -> Result<(), ExecutorError> {
-    feed.rewind();
-    let mut pieces = executor.logs(key, container, to_its_end);
-    while let Some(piece) = pieces.next().await {
-        feed.push(&piece?).await;
+struct Readers<'a> {
+    feed: &'a Feed,
+    observer: Option<&'a BuildObserver>,
+}
+
+impl Readers<'_> {
+    async fn read(
+        &self,
+        executor: &dyn Executor,
+        key: &AttemptKey,
+        container: &str,
+        to_its_end: bool,
+    ) -> Result<(), ExecutorError> {
+        self.feed.rewind();
+        if let Some(observer) = self.observer {
+            observer.rewind();
+        }
+        let mut pieces = executor.logs(key, container, to_its_end);
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            if let Some(observer) = self.observer {
+                observer.push(&piece);
+            }
+            self.feed.push(&piece).await;
+        }
+        Ok(())
     }
-    Ok(())
 }

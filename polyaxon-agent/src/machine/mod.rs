@@ -7,7 +7,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-pub use report::{Confirmation, Outcome, StatusUpdate};
+pub use report::{Confirmation, End, Outcome, StatusUpdate};
 
 use crate::executor::{Created, Ending, Observation};
 use crate::planning::{AttemptPlan, Refusal};

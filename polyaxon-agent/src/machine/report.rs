@@ -3,6 +3,7 @@
 use polyaxon_proto::runs::v1::{BuildResult, Failure, Status};
 
 use crate::executor::Ending;
+use crate::registry::ImageSize;
 
 /// What the registry said about the digest that the executor named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Confirmation {
     Confirmed {
         /// `sha256:` and 64 hex digits.
         digest: String,
+        /// How large the image is, if the registry said it.
+        size: Option<ImageSize>,
     },
     /// The registry says that it does not have it, or the executor named none.
     Absent {
@@ -58,6 +61,29 @@ pub struct StatusUpdate {
     pub build: Option<BuildResult>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// What ended the attempt without success, for those who explain it.
+    pub end: Option<End>,
+}
+
+/// What ended an attempt without success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// One of its containers.
+    Container(Ending),
+    /// A stop.
+    Stopped {
+        /// Why it was asked for.
+        reason: String,
+    },
+    /// The registry did not confirm the digest.
+    Unconfirmed {
+        /// What it said.
+        reason: String,
+        /// It does not have the digest; else nobody could say.
+        definite: bool,
+    },
+    /// The containers were not there any more.
+    Vanished,
 }
 
 impl StatusUpdate {
@@ -68,6 +94,7 @@ impl StatusUpdate {
             message: message.into(),
             build: None,
             failure: None,
+            end: None,
         }
     }
 
@@ -111,7 +138,9 @@ impl Outcome {
     }
 
     pub(super) fn stopped(reason: String) -> Self {
-        Self(StatusUpdate::plain(Status::Stopped, "Stopped", reason))
+        let mut update = StatusUpdate::plain(Status::Stopped, "Stopped", reason.clone());
+        update.end = Some(End::Stopped { reason });
+        Self(update)
     }
 
     pub(super) fn vanished() -> Self {
@@ -121,6 +150,7 @@ impl Outcome {
             "the containers were removed by somebody else",
         );
         update.failure = Some(Failure::default());
+        update.end = Some(End::Vanished);
         Self(update)
     }
 
@@ -140,10 +170,11 @@ impl Outcome {
             class: String::new(),
             exit_code: ending.exit_code.unwrap_or_default(),
             has_exit_code: ending.exit_code.is_some(),
-            container: ending.container,
-            last_lines: ending.last_lines,
+            container: ending.container.clone(),
+            last_lines: ending.last_lines.clone(),
             ..Failure::default()
         });
+        update.end = Some(End::Container(ending));
         Self(update)
     }
 
@@ -172,8 +203,10 @@ impl Outcome {
             ..BuildResult::default()
         };
         let (refuted, digest, reason) = match confirmation {
-            Confirmation::Confirmed { digest } => {
+            Confirmation::Confirmed { digest, size } => {
                 build.digest = digest;
+                let size = size.unwrap_or_default();
+                (build.layers, build.size_bytes) = (size.layers, size.bytes);
                 build.confirmed = true;
                 let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
                 update.build = Some(build);
@@ -186,7 +219,11 @@ impl Outcome {
         build.digest_claimed = digest.unwrap_or_default();
         build.reason.clone_from(&reason);
         let mut update = if refuted || require_confirmation {
-            let mut update = StatusUpdate::plain(Status::Failed, "PushUnconfirmed", reason);
+            let mut update = StatusUpdate::plain(Status::Failed, "PushUnconfirmed", reason.clone());
+            update.end = Some(End::Unconfirmed {
+                reason,
+                definite: refuted,
+            });
             update.failure = Some(Failure {
                 class: "push_unconfirmed".to_owned(),
                 exit_code: 0,

@@ -107,6 +107,7 @@ fn lives_of_attempts() {
                 Event::LogsDrained,
                 Event::Confirmed(Confirmation::Confirmed {
                     digest: "sha256:aa".to_owned(),
+                    size: None,
                 }),
             ],
             vec![
@@ -203,6 +204,7 @@ fn lives_of_attempts() {
                 stop(),
                 Event::Confirmed(Confirmation::Confirmed {
                     digest: "sha256:aa".to_owned(),
+                    size: None,
                 }),
             ],
             vec![
@@ -304,6 +306,7 @@ fn results_of_a_build() {
         (
             Confirmation::Confirmed {
                 digest: "sha256:aa".to_owned(),
+                size: None,
             },
             false,
             (Status::Succeeded, "sha256:aa", "", true),
@@ -395,7 +398,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(ended(1)),
         Just(Event::Observed(Observation::Vanished)),
         Just(Event::Confirmed(Confirmation::Confirmed {
-            digest: "sha256:aa".to_owned()
+            digest: "sha256:aa".to_owned(),
+            size: None,
         })),
         Just(Event::LogsDrained),
         Just(stop()),

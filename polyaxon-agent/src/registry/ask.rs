@@ -1,4 +1,4 @@
-//! HEAD of a manifest by its digest.
+//! Requests for a manifest by its digest.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::credentials::Credentials;
+use super::manifest::ImageSize;
 use super::reference::Reference;
 use super::token::{self, Challenge};
 
@@ -126,6 +127,26 @@ impl Registry {
         }
     }
 
+    /// How large the image of this digest is; `None` for one that has parts for several platforms.
+    pub async fn size(
+        &self,
+        image: &Reference,
+        digest: &str,
+        credentials: &Credentials,
+    ) -> Option<ImageSize> {
+        for scheme in self.schemes(image.host()) {
+            let asked = self
+                .send(Method::GET, scheme, image, digest, credentials)
+                .await;
+            if let Ok(Some(answer)) = asked
+                && answer.status().is_success()
+            {
+                return ImageSize::read(answer).await;
+            }
+        }
+        None
+    }
+
     async fn ask(
         &self,
         scheme: &str,
@@ -133,14 +154,35 @@ impl Registry {
         digest: &str,
         credentials: &Credentials,
     ) -> Result<Answer, String> {
+        let answer = self
+            .send(Method::HEAD, scheme, image, digest, credentials)
+            .await?;
+        match answer {
+            Some(answer) => verdict(&answer),
+            None => Ok(Answer::Denied(
+                "the registry wants credentials and the connection has none that the agent can use"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Asks for a manifest; `None`: the registry wants credentials, and there are none.
+    async fn send(
+        &self,
+        method: Method,
+        scheme: &str,
+        image: &Reference,
+        digest: &str,
+        credentials: &Credentials,
+    ) -> Result<Option<Response>, String> {
         let url = format!(
             "{scheme}://{}/v2/{}/manifests/{digest}",
             image.host(),
             image.repository
         );
-        let first = self.head(&url, None).await?;
+        let first = self.request(method.clone(), &url, None).await?;
         if first.status() != StatusCode::UNAUTHORIZED {
-            return verdict(&first);
+            return Ok(Some(first));
         }
         let challenge = first
             .headers()
@@ -161,24 +203,22 @@ impl Registry {
             }
             None => None,
         };
-        let Some(authorization) = authorization else {
-            return Ok(Answer::Denied(
-                "the registry wants credentials and the connection has none that the agent can use"
-                    .to_owned(),
-            ));
-        };
-        verdict(&self.head(&url, Some(authorization)).await?)
+        match authorization {
+            Some(authorization) => self
+                .request(method, &url, Some(authorization))
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
     }
 
-    async fn head(
+    async fn request(
         &self,
+        method: Method,
         url: &str,
         authorization: Option<HeaderValue>,
     ) -> Result<Response, String> {
-        let mut request = self
-            .client
-            .request(Method::HEAD, url)
-            .header(ACCEPT, MANIFESTS);
+        let mut request = self.client.request(method, url).header(ACCEPT, MANIFESTS);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }

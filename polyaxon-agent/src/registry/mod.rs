@@ -2,9 +2,11 @@
 
 mod ask;
 mod credentials;
+mod manifest;
 mod reference;
 mod token;
 
 pub use ask::{Answer, Registry, RegistryError};
 pub use credentials::{Credentials, CredentialsError, of_folder as credentials_of};
+pub use manifest::ImageSize;
 pub use reference::{InvalidReference, Reference};

@@ -1,0 +1,97 @@
+//! What a build did.
+
+use std::time::Duration;
+
+use polyaxon_proto::runs::v1::build_step::Kind;
+use polyaxon_proto::runs::v1::{BaseImage, BuildResult, BuildStep};
+use polyaxon_spec::plan::PodPlan;
+
+use super::dockerfile;
+use crate::classify::{BuildLog, Instructions};
+use crate::machine::StatusUpdate;
+
+/// Entries of a list that are sent.
+const MAX_ENTRIES: usize = 500;
+/// Characters of an instruction that are sent.
+const MAX_CHARACTERS: usize = 500;
+
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(MAX_CHARACTERS).collect()
+}
+
+fn all_cut(texts: &[String]) -> Vec<String> {
+    texts
+        .iter()
+        .take(MAX_ENTRIES)
+        .map(|text| cut(text))
+        .collect()
+}
+
+/// Adds what the log says; a build that never wrote a line has no result.
+pub(super) fn fill(
+    update: &mut StatusUpdate,
+    pod: &PodPlan,
+    log: &BuildLog,
+    instructions: Option<&Instructions>,
+) {
+    if update.build.is_none() && log.steps().is_empty() && log.retrieved().is_empty() {
+        return;
+    }
+    let build = update.build.get_or_insert_with(BuildResult::default);
+    let images = match instructions {
+        Some(file) => file.base_images(&dockerfile::flag(pod, "build-arg")),
+        None => log.retrieved().to_vec(),
+    };
+    build.base_images = images
+        .iter()
+        .filter(|image| *image != "scratch")
+        .take(MAX_ENTRIES)
+        .map(|image| base_image(image))
+        .collect();
+    build.cache_hits = all_cut(log.cache_hits());
+    build.cache_misses = all_cut(log.cache_misses());
+    build.timeline = timeline(log);
+    build.cache_error = log.cache_errors().first().cloned().unwrap_or_default();
+}
+
+fn base_image(name: &str) -> BaseImage {
+    BaseImage {
+        name: cut(name),
+        digest: name
+            .split_once('@')
+            .map(|(_, digest)| digest.to_owned())
+            .unwrap_or_default(),
+    }
+}
+
+fn seconds(from: Option<i64>, to: Option<i64>) -> f64 {
+    let nanos = from.zip(to).map_or(0, |(from, to)| to.saturating_sub(from));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or_default()).as_secs_f64()
+}
+
+fn timeline(log: &BuildLog) -> Vec<BuildStep> {
+    let Some((first, last)) = log.span_ns() else {
+        return Vec::new();
+    };
+    let begun = log.steps().first().and_then(|step| step.started_ns);
+    let mut timeline = vec![BuildStep {
+        kind: Kind::Prepare.into(),
+        seconds: seconds(Some(first), begun.or(log.push_started_ns()).or(Some(last))),
+        ..BuildStep::default()
+    }];
+    timeline.extend(log.steps().iter().take(MAX_ENTRIES).map(|step| BuildStep {
+        kind: Kind::Instruction.into(),
+        instruction: cut(&step.instruction),
+        stage: step.stage.unwrap_or_default(),
+        seconds: seconds(step.started_ns, step.ended_ns.or(Some(last))),
+        cached: log.cache_hits().contains(&step.instruction),
+    }));
+    if let Some(started) = log.push_started_ns() {
+        timeline.push(BuildStep {
+            kind: Kind::Push.into(),
+            seconds: seconds(Some(started), Some(last)),
+            ..BuildStep::default()
+        });
+    }
+    timeline
+}

@@ -1,0 +1,321 @@
+//! Builds from their first line to what the hub is told.
+
+use bytes::Bytes;
+use polyaxon_proto::runs::v1::build_step::Kind;
+use polyaxon_proto::runs::v1::{BuildResult, Failure};
+use polyaxon_spec::plan::{ContainerPlan, PodPlan, Role};
+use rstest::rstest;
+
+use super::*;
+use crate::executor::{Ending, LogPiece};
+use crate::machine::{End, StatusUpdate};
+
+const GENERATED: &str =
+    r#"--build-context={"image": "busybox", "run": ["echo one", "false"], "workdir": "/code"}"#;
+
+fn pod(args: &[&str]) -> PodPlan {
+    let init = |name: &str, role, args: Vec<String>| ContainerPlan {
+        name: name.to_owned(),
+        role,
+        args,
+        ..ContainerPlan::default()
+    };
+    PodPlan {
+        init_containers: vec![
+            init("polyaxon-init-git-a", Role::Git, Vec::new()),
+            init(
+                "polyaxon-init-dockerfile-b",
+                Role::Dockerfile,
+                vec![
+                    GENERATED.to_owned(),
+                    "--destination=/plx/artifacts/dockerfile".to_owned(),
+                ],
+            ),
+        ],
+        containers: vec![ContainerPlan {
+            name: "polyaxon-main".to_owned(),
+            role: Role::Main,
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            ..ContainerPlan::default()
+        }],
+        ..PodPlan::default()
+    }
+}
+
+fn generated() -> PodPlan {
+    pod(&["--dockerfile=/plx/artifacts/dockerfile/Dockerfile"])
+}
+
+/// Lines with the second at which they were written.
+fn observed(lines: &[(i64, &str)]) -> BuildObserver {
+    let observer = BuildObserver::default();
+    read(&observer, lines);
+    observer
+}
+
+fn read(observer: &BuildObserver, lines: &[(i64, &str)]) {
+    for (second, line) in lines {
+        observer.push(&LogPiece {
+            at_ns: second * 1_000_000_000,
+            stream: 2,
+            data: Bytes::from(format!("{line}\n")),
+        });
+    }
+}
+
+const LOG: &[(i64, &str)] = &[
+    (0, "INFO[0000] Retrieving image manifest busybox"),
+    (
+        2,
+        "INFO[0002] Building stage 'busybox' [idx: '0', base-idx: '-1']",
+    ),
+    (2, "INFO[0002] Using caching version of cmd: RUN echo one"),
+    (2, "INFO[0002] No cached layer found for cmd RUN false"),
+    (3, "INFO[0003] RUN echo one"),
+    (4, "INFO[0004] RUN false"),
+];
+
+const FAILED: (i64, &str) = (
+    9,
+    "error building image: error building stage: failed to execute command: waiting for process to exit: exit status 1",
+);
+
+fn update(status: Status, end: Option<End>) -> StatusUpdate {
+    let failure = match &end {
+        Some(End::Container(ending)) => Some(Failure {
+            last_lines: ending.last_lines.clone(),
+            ..Failure::default()
+        }),
+        _ => None,
+    };
+    StatusUpdate {
+        status,
+        reason: "Error".to_owned(),
+        message: "raw".to_owned(),
+        build: None,
+        failure,
+        end,
+    }
+}
+
+fn ended(container: &str, code: Option<i32>, reason: &str) -> End {
+    End::Container(Ending {
+        container: container.to_owned(),
+        exit_code: code,
+        reason: reason.to_owned(),
+        message: String::new(),
+        last_lines: vec!["polyaxon git: error: cannot fetch `main`".to_owned()],
+        main_image: String::new(),
+    })
+}
+
+#[test]
+fn a_failed_instruction_is_shown_in_its_dockerfile() {
+    let observer = observed(LOG);
+    read(&observer, &[FAILED]);
+    let mut told = update(
+        Status::Failed,
+        Some(ended("polyaxon-main", Some(1), "Error")),
+    );
+    complete(&mut told, &generated(), &observer);
+    let failure = told.failure.clone().unwrap_or_default();
+    assert_eq!(
+        (failure.class.as_str(), failure.retry.as_str()),
+        ("run_failed", "no")
+    );
+    assert_eq!(told.reason, "RunFailed");
+    assert_eq!(told.message, "`RUN false` ended with exit status 1");
+    assert_eq!(failure.message, told.message);
+    assert_eq!(failure.instruction, "RUN false");
+    assert!(!failure.hint.is_empty());
+    let shown = failure
+        .dockerfile_excerpt
+        .iter()
+        .find(|line| line.number == failure.dockerfile_line)
+        .map(|line| line.text.as_str());
+    assert_eq!(shown, Some("RUN false"), "{failure:?}");
+    assert!(
+        failure
+            .last_lines
+            .iter()
+            .any(|line| line.contains("exit status 1"))
+    );
+    let build = told.build.unwrap_or_default();
+    assert_eq!((build.image.as_str(), build.cache_misses.len()), ("", 1));
+}
+
+#[test]
+fn a_build_tells_what_it_did() {
+    let observer = observed(LOG);
+    read(
+        &observer,
+        &[
+            (6, "INFO[0006] Pushing image to r.test/a:1"),
+            (8, "INFO[0008] Pushed r.test/a@sha256:11"),
+        ],
+    );
+    let mut told = update(Status::Succeeded, None);
+    told.build = Some(BuildResult {
+        image: "r.test/a:1".to_owned(),
+        ..BuildResult::default()
+    });
+    complete(&mut told, &generated(), &observer);
+    assert_eq!(told.failure, None);
+    let build = told.build.unwrap_or_default();
+    let times: Vec<_> = build
+        .timeline
+        .iter()
+        .map(|step| {
+            (
+                step.kind(),
+                step.instruction.as_str(),
+                step.seconds,
+                step.cached,
+            )
+        })
+        .collect();
+    assert_eq!(
+        times,
+        [
+            (Kind::Prepare, "", 3.0, false),
+            (Kind::Instruction, "RUN echo one", 1.0, true),
+            (Kind::Instruction, "RUN false", 2.0, false),
+            (Kind::Push, "", 2.0, false),
+        ]
+    );
+    assert_eq!(build.cache_hits, ["RUN echo one"]);
+    assert_eq!(build.cache_misses, ["RUN false"]);
+    let images: Vec<_> = build
+        .base_images
+        .iter()
+        .map(|base| base.name.as_str())
+        .collect();
+    assert_eq!(images, ["busybox"]);
+}
+
+#[test]
+fn a_reader_that_starts_over_counts_nothing_twice() {
+    let observer = observed(LOG);
+    observer.rewind();
+    read(&observer, LOG);
+    read(&observer, &[FAILED]);
+    let steps = observer.with_log(|log| log.steps().len());
+    assert_eq!(steps, 2);
+}
+
+#[rstest]
+#[case(
+    "polyaxon-init-git-a",
+    Some(1),
+    "Error",
+    "init_git",
+    "cannot fetch `main`"
+)]
+#[case(
+    "polyaxon-init-git-a",
+    None,
+    "ImagePull",
+    "executor_image_pull",
+    "ErrImagePull"
+)]
+#[case(
+    "polyaxon-main",
+    None,
+    "CreateError",
+    "start_error",
+    "CreateContainerError"
+)]
+#[case("polyaxon-main", None, "StartError", "start_error", "StartError")]
+#[case("polyaxon-main", Some(137), "OOMKilled", "oom", "out of memory")]
+#[case("polyaxon-main", Some(3), "Error", "unknown", "exit status 3")]
+fn endings_have_classes(
+    #[case] container: &str,
+    #[case] code: Option<i32>,
+    #[case] reason: &str,
+    #[case] class: &str,
+    #[case] says: &str,
+) {
+    let mut told = update(Status::Failed, Some(ended(container, code, reason)));
+    complete(&mut told, &generated(), &BuildObserver::default());
+    let failure = told.failure.unwrap_or_default();
+    assert_eq!(failure.class, class);
+    assert!(failure.message.contains(says), "{}", failure.message);
+    assert!(!failure.hint.is_empty() && !failure.last_lines.is_empty());
+}
+
+#[test]
+fn stops_and_time_limits_are_told_apart() {
+    for (reason, class, message) in [
+        ("enough", "cancelled", "raw"),
+        (
+            "DeadlineExceeded",
+            "timed_out",
+            "the build ran into its time limit at `RUN false`",
+        ),
+    ] {
+        let end = End::Stopped {
+            reason: reason.to_owned(),
+        };
+        let mut told = update(Status::Stopped, Some(end));
+        complete(&mut told, &generated(), &observed(LOG));
+        let failure = told.failure.unwrap_or_default();
+        assert_eq!(
+            (failure.class.as_str(), failure.instruction.as_str()),
+            (class, "RUN false")
+        );
+        assert_eq!(told.message, message);
+    }
+}
+
+#[rstest]
+#[case(true, "yes")]
+#[case(false, "no")]
+fn only_a_definite_absence_is_worth_another_build(#[case] definite: bool, #[case] retry: &str) {
+    let end = End::Unconfirmed {
+        reason: "not there".to_owned(),
+        definite,
+    };
+    let mut told = update(Status::Failed, Some(end));
+    complete(&mut told, &generated(), &observed(LOG));
+    let failure = told.failure.unwrap_or_default();
+    assert_eq!(
+        (failure.class.as_str(), failure.retry.as_str()),
+        ("push_unconfirmed", retry)
+    );
+    assert_eq!(told.reason, "PushUnconfirmed");
+    assert!(failure.message.contains("not there"), "{}", failure.message);
+}
+
+#[test]
+fn a_warning_is_left_alone() {
+    let mut told = update(Status::Warning, None);
+    let before = told.clone();
+    complete(&mut told, &generated(), &observed(LOG));
+    assert_eq!(told, before);
+}
+
+#[rstest]
+#[case(&["--dockerfile=/plx/artifacts/dockerfile/Dockerfile"], None)]
+#[case(&["-f", "Dockerfile"], None)]
+#[case(&["-f", "docker/Other", "-c", "dir:///code/"], Some("/code/docker/Other"))]
+#[case(&["-f=/x/Other"], Some("/x/Other"))]
+#[case(&["-f=Other", "-c=/code", "--context-sub-path=sub/"], Some("/code/sub/Other"))]
+#[case(&["-f=Other", "-c=s3://bucket/c.tar.gz"], None)]
+fn dockerfiles_are_found(#[case] args: &[&str], #[case] path: Option<&str>) {
+    assert_eq!(dockerfile_path(&pod(args)).as_deref(), path);
+}
+
+#[test]
+fn a_dockerfile_of_the_context_serves_as_well() {
+    let observer = observed(LOG);
+    read(&observer, &[FAILED]);
+    observer.set_dockerfile("FROM busybox@sha256:22\n\nRUN echo one\nRUN false\n".to_owned());
+    let mut told = update(
+        Status::Failed,
+        Some(ended("polyaxon-main", Some(1), "Error")),
+    );
+    complete(&mut told, &pod(&["-f=Other", "-c=/code"]), &observer);
+    assert_eq!(told.failure.unwrap_or_default().dockerfile_line, 4);
+    let build = told.build.unwrap_or_default();
+    assert_eq!(build.base_images[0].digest, "sha256:22");
+}
