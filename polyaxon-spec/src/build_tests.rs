@@ -3,13 +3,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::compose::compose;
 
-fn compiled(document: Value) -> CompiledOperation {
-    let operation = Operation::from_json(&document).unwrap_or_else(|error| panic!("{error}"));
+fn compiled(document: &Value) -> CompiledOperation {
+    let operation = Operation::from_json(document).unwrap_or_else(|error| panic!("{error}"));
     compose(&operation).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn with_build(build: Value) -> CompiledOperation {
-    compiled(json!({
+fn with_build(build: &Value) -> CompiledOperation {
+    compiled(&json!({
         "build": build,
         "params": {"lr": 0.5, "where": "{{ globals.uuid }}"},
         "component": {
@@ -19,7 +19,7 @@ fn with_build(build: Value) -> CompiledOperation {
     }))
 }
 
-fn derived(build: Value) -> Value {
+fn derived(build: &Value) -> Value {
     operation(&with_build(build))
         .unwrap_or_else(|error| panic!("{error}"))
         .map_or(Value::Null, |operation| operation.to_json())
@@ -27,7 +27,8 @@ fn derived(build: Value) -> Value {
 
 #[test]
 fn the_build_knows_the_literal_values_of_the_run() {
-    let derived = derived(json!({"hubRef": "kaniko", "connection": "registry", "queue": "builds"}));
+    let derived =
+        derived(&json!({"hubRef": "kaniko", "connection": "registry", "queue": "builds"}));
     assert_eq!(
         derived,
         json!({
@@ -53,7 +54,7 @@ fn the_connection_of_the_section_beats_that_of_the_param() {
     ] {
         let mut section = section;
         section["params"] = json!({"destination": {"value": "x:1", "connection": "b"}});
-        let destination = derived(section)["params"]["destination"].clone();
+        let destination = derived(&section)["params"]["destination"].clone();
         assert_eq!(destination["connection"], expected);
         assert_eq!(destination["value"], "x:1");
     }
@@ -61,7 +62,7 @@ fn the_connection_of_the_section_beats_that_of_the_param() {
 
 #[test]
 fn without_the_section_there_is_no_build() {
-    let compiled = compiled(json!({"component": {"run": {"kind": "job", "container": {}}}}));
+    let compiled = compiled(&json!({"component": {"run": {"kind": "job", "container": {}}}}));
     assert!(operation(&compiled).is_ok_and(|found| found.is_none()));
 }
 

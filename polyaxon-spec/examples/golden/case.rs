@@ -82,10 +82,10 @@ impl Case {
         let image = match build {
             None => None,
             Some(operation) => {
-                let mut built = Map::new();
-                built.insert("operation".into(), operation.to_json());
-                let image = self.build(operation, &catalog, &mut built);
-                out.insert("build".into(), Value::Object(built));
+                let mut fields = Map::new();
+                fields.insert("operation".into(), operation.to_json());
+                let image = self.build(operation, &catalog, &mut fields);
+                out.insert("build".into(), Value::Object(fields));
                 image?
             }
         };

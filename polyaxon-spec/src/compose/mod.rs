@@ -1,6 +1,7 @@
 //! From an operation and its components to one document without references and patches.
 
 mod compiled;
+mod dag;
 mod preset;
 mod run_patch;
 mod shortcuts;
@@ -44,6 +45,9 @@ fn compose_fields(fields: &Map<String, Json>) -> Result<CompiledOperation, Repor
     refuse_template(fields)?;
     let effective = effective(fields, "")?;
     check_effective_run(&effective, fields)?;
+    if effective.get("run").and_then(|run| run.get("kind")) == Some(&"dag".into()) {
+        dag::check(&effective)?;
+    }
     CompiledOperation::from_effective(effective)
 }
 

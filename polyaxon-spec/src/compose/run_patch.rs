@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::merge::{Strategy, merge};
-use crate::model::{Checker, Kind, Model, Path, refuse_errors, replicas_of, runtime_of};
+use crate::model::{Checker, Model, Path, is_replica, refuse_errors, replicas_of, runtime_of};
 use crate::operation::join;
 use crate::yaml::Node;
 
@@ -33,10 +33,14 @@ pub(super) fn apply(
         merge(model, run, patch, strategy);
         return Ok(());
     };
-    let replica = run.get("kind").and_then(Json::as_str).and_then(replicas_of);
-    match replica {
+    let kind = run
+        .get("kind")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    match replicas_of(&kind) {
         Some(replica) if check(replica, patch, section).is_ok() => {
-            for (_, value) in replicas(model, replica, run) {
+            for value in replicas(&kind, run) {
                 merge(replica, value, patch, strategy);
             }
             Ok(())
@@ -47,17 +51,21 @@ pub(super) fn apply(
 
 /// The replicas that a distributed run has.
 fn replicas<'a>(
-    model: &'static Model,
-    replica: &'static Model,
+    kind: &str,
     run: &'a mut Map<String, Json>,
-) -> impl Iterator<Item = (&'a String, &'a mut Map<String, Json>)> {
-    run.iter_mut().filter_map(move |(name, value)| {
-        let is_replica = matches!(
-            model.field(name).map(|field| &field.kind),
-            Some(Kind::Model(found)) if std::ptr::eq(*found, replica)
-        );
-        Some((name, value.as_object_mut().filter(|_| is_replica)?))
-    })
+) -> impl Iterator<Item = &'a mut Map<String, Json>> {
+    let mut found = Vec::new();
+    for (name, value) in run
+        .iter_mut()
+        .filter_map(|(name, value)| Some((name, value.as_object_mut()?)))
+    {
+        if is_replica(kind, name) {
+            found.push(value);
+        } else if name == "workers" {
+            found.extend(value.values_mut().filter_map(Json::as_object_mut));
+        }
+    }
+    found.into_iter()
 }
 
 fn refuse_other_kind(

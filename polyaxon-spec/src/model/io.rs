@@ -158,6 +158,11 @@ pub(crate) const fn long_params_field() -> Field {
     field("params", Kind::Params(false)).literal()
 }
 
+/// `params` of a join: paths of values of other runs.
+pub(crate) const fn join_params_field() -> Field {
+    field("params", Kind::Params(true))
+}
+
 fn io_rules(
     checker: &mut Checker,
     node: &Node,

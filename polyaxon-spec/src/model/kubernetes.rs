@@ -127,3 +127,9 @@ pub(crate) static POD_FAILURE_POLICY: Object = Object {
     name: "a pod failure policy",
     fields: &["rules"],
 };
+
+/// Resource requirements.
+pub(crate) static RESOURCES: Object = Object {
+    name: "resources",
+    fields: &["claims", "limits", "requests"],
+};

@@ -3,10 +3,13 @@
 //! A section is a table in the file of its topic; the structs beside the tables are what later stages read.
 
 mod checker;
+mod distributed;
 mod document;
+mod hyper_param;
 mod init;
 mod io;
 mod kubernetes;
+mod matrix;
 mod orchestration;
 mod path;
 mod root;
@@ -25,7 +28,8 @@ pub use suggest::nearest;
 pub use table::{CustomKind, Field, Kind, Model, Object};
 
 pub(crate) use checker::Checker;
+pub(crate) use distributed::{is_replica, replicas_of};
 pub(crate) use document::{Document, refuse_errors};
 pub(crate) use path::Path;
 pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS};
-pub(crate) use run::{check_run, is_replica, replicas_of, runtime_of};
+pub(crate) use run::{check_run, runtime_of};

@@ -1,12 +1,25 @@
-//! Sections that order runs in time or derive runs from each other.
+//! Sections that start runs at certain times, after other runs, or with their values.
 
-use super::table::{Kind, Model, field};
+use serde_json::Value as Json;
 
-/// Conditions under which the rest of several runs is stopped.
+use super::checker::{Checker, is_template};
+use super::io::join_params_field;
+use super::path::Path;
+use super::table::{CustomKind, Kind, Model, custom, field};
+use crate::diagnostic::Code;
+use crate::types::IoType;
+use crate::yaml::{Node, Scalar, Value};
+
+/// What happens to the rest of several runs, once one of them is good enough or too many fail.
 pub(crate) const EARLY_STOPPING: Kind = Kind::Tagged(&[
     ("metric_early_stopping", &METRIC_EARLY_STOPPING),
     ("failure_early_stopping", &FAILURE_EARLY_STOPPING),
 ]);
+
+/// Which way a metric gets better.
+pub(crate) const OPTIMIZATIONS: &[&str] = &[
+    "maximize", "minimize", "Maximize", "Minimize", "MAXIMIZE", "MINIMIZE",
+];
 
 static METRIC_EARLY_STOPPING: Model = Model::new(
     "an early stopping by metric",
@@ -14,8 +27,8 @@ static METRIC_EARLY_STOPPING: Model = Model::new(
         field("kind", Kind::Text),
         field("metric", Kind::Text).required(),
         field("value", Kind::Number).required(),
-        field("optimization", Kind::OneOf(&["maximize", "minimize"])).required(),
-        field("policy", Kind::Map),
+        field("optimization", Kind::OneOf(OPTIMIZATIONS)).required(),
+        field("policy", POLICY),
     ],
 );
 
@@ -24,6 +37,45 @@ static FAILURE_EARLY_STOPPING: Model = Model::new(
     &[
         field("kind", Kind::Text),
         field("percent", Kind::Number).required(),
+    ],
+);
+
+const POLICY: Kind = Kind::Tagged(&[
+    ("median", &MEDIAN),
+    ("truncation", &TRUNCATION),
+    ("diff", &DIFF),
+]);
+
+static MEDIAN: Model = Model::new(
+    "a median policy",
+    &[
+        field("kind", Kind::Text),
+        field("evaluationInterval", Kind::Integer),
+        field("minInterval", Kind::Integer),
+        field("minSamples", Kind::Integer),
+    ],
+);
+
+static TRUNCATION: Model = Model::new(
+    "a truncation policy",
+    &[
+        field("kind", Kind::Text),
+        field("percent", Kind::Number).required(),
+        field("evaluationInterval", Kind::Integer).required(),
+        field("minInterval", Kind::Integer),
+        field("minSamples", Kind::Integer),
+        field("includeSucceeded", Kind::Bool),
+    ],
+);
+
+static DIFF: Model = Model::new(
+    "a diff policy",
+    &[
+        field("kind", Kind::Text),
+        field("percent", Kind::Number).required(),
+        field("evaluationInterval", Kind::Integer).required(),
+        field("minInterval", Kind::Integer),
+        field("minSamples", Kind::Integer),
     ],
 );
 
@@ -38,9 +90,9 @@ static INTERVAL: Model = Model::new(
     "an interval schedule",
     &[
         field("kind", Kind::Text),
-        field("frequency", Kind::Any).required(),
-        field("startAt", Kind::Text),
-        field("endAt", Kind::Text),
+        custom("frequency", check_duration).required(),
+        custom("startAt", check_moment),
+        custom("endAt", check_moment),
         field("maxRuns", Kind::Integer),
         field("dependsOnPast", Kind::Bool),
     ],
@@ -51,8 +103,8 @@ static CRON: Model = Model::new(
     &[
         field("kind", Kind::Text),
         field("cron", Kind::Text).required(),
-        field("startAt", Kind::Text),
-        field("endAt", Kind::Text),
+        custom("startAt", check_moment),
+        custom("endAt", check_moment),
         field("maxRuns", Kind::Integer),
         field("dependsOnPast", Kind::Bool),
     ],
@@ -62,94 +114,8 @@ static DATETIME: Model = Model::new(
     "a datetime schedule",
     &[
         field("kind", Kind::Text),
-        field("startAt", Kind::Text).required(),
+        custom("startAt", check_moment).required(),
     ],
-);
-
-macro_rules! matrix_model {
-    ($name:literal, $($own:expr),* $(,)?) => {
-        Model::new(
-            $name,
-            &[
-                field("kind", Kind::Text),
-                field("concurrency", Kind::Integer),
-                field("earlyStopping", Kind::List(&EARLY_STOPPING)),
-                $($own),*
-            ],
-        )
-    };
-}
-
-/// `matrix`.
-pub(crate) const MATRIX: Kind = Kind::Tagged(&[
-    ("mapping", &MAPPING),
-    ("grid", &GRID),
-    ("random", &RANDOM),
-    ("hyperband", &HYPERBAND),
-    ("bayes", &BAYES),
-    ("tpe", &TPE),
-    ("hyperopt", &TPE),
-    ("iterative", &ITERATIVE),
-]);
-
-static MAPPING: Model = matrix_model!(
-    "a mapping",
-    field("values", Kind::List(&Kind::Any)).required()
-);
-
-static GRID: Model = matrix_model!(
-    "a grid search",
-    field("params", Kind::Map).required(),
-    field("numRuns", Kind::Integer),
-);
-
-static RANDOM: Model = matrix_model!(
-    "a random search",
-    field("params", Kind::Map).required(),
-    field("numRuns", Kind::Integer).required(),
-    field("seed", Kind::Integer),
-);
-
-static HYPERBAND: Model = matrix_model!(
-    "a hyperband search",
-    field("params", Kind::Map).required(),
-    field("maxIterations", Kind::Integer).required(),
-    field("eta", Kind::Number).required(),
-    field("resource", Kind::Map).required(),
-    field("metric", Kind::Map).required(),
-    field("resume", Kind::Bool),
-    field("seed", Kind::Integer),
-    field("tuner", Kind::Map),
-);
-
-static BAYES: Model = matrix_model!(
-    "a bayesian search",
-    field("utilityFunction", Kind::Map),
-    field("numInitialRuns", Kind::Integer).required(),
-    field("maxIterations", Kind::Integer).required(),
-    field("metric", Kind::Map).required(),
-    field("params", Kind::Map).required(),
-    field("seed", Kind::Integer),
-    field("tuner", Kind::Map),
-);
-
-static TPE: Model = matrix_model!(
-    "a tpe search",
-    field("algorithm", Kind::Text),
-    field("numRuns", Kind::Integer),
-    field("maxIterations", Kind::Integer),
-    field("metric", Kind::Map).required(),
-    field("params", Kind::Map).required(),
-    field("seed", Kind::Integer),
-    field("tuner", Kind::Map),
-);
-
-static ITERATIVE: Model = matrix_model!(
-    "an iterative search",
-    field("params", Kind::Map).required(),
-    field("maxIterations", Kind::Integer).required(),
-    field("seed", Kind::Integer),
-    field("tuner", Kind::Map),
 );
 
 /// An entry of `joins`.
@@ -161,7 +127,7 @@ pub(crate) static JOIN: Model = Model::new(
         field("sort", Kind::Text),
         field("limit", Kind::Integer),
         field("offset", Kind::Integer),
-        field("params", Kind::Map),
+        join_params_field(),
     ],
 );
 
@@ -169,7 +135,97 @@ pub(crate) static JOIN: Model = Model::new(
 pub(crate) static EVENT: Model = Model::new(
     "an event",
     &[
-        field("kinds", Kind::List(&Kind::Text)).required(),
+        field("kinds", Kind::List(&EVENT_KIND)).required(),
         field("ref", Kind::Text).required(),
     ],
 );
+
+const EVENT_KIND: Kind = Kind::Custom(CustomKind(check_event));
+
+/// What may happen that a run can wait for.
+static EVENTS: Kind = Kind::OneOf(&[
+    "run_status_created",
+    "run_status_resuming",
+    "run_status_compiled",
+    "run_status_on_schedule",
+    "run_status_queued",
+    "run_status_scheduled",
+    "run_status_starting",
+    "run_status_running",
+    "run_status_processing",
+    "run_status_stopping",
+    "run_status_failed",
+    "run_status_stopped",
+    "run_status_succeeded",
+    "run_status_skipped",
+    "run_status_warning",
+    "run_status_unschedulable",
+    "run_status_upstream_failed",
+    "run_status_retrying",
+    "run_status_unknown",
+    "run_status_done",
+    "run_approved_actor",
+    "run_invalidated_actor",
+    "run_new_artifacts",
+    "connection_git_commit",
+    "connection_dataset_version",
+    "connection_registry_image",
+    "alert_info",
+    "alert_warning",
+    "alert_critical",
+    "model_version_new_metric",
+    "project_custom_event",
+    "org_custom_event",
+]);
+
+fn check_event(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    match node.value.as_text().filter(|text| is_template(text)) {
+        Some(text) => text.into(),
+        None => checker.kind(node, &EVENTS, path),
+    }
+}
+
+fn check_moment(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    check_io_type(checker, node, path, "datetime", "2024-12-31T23:59:00")
+}
+
+/// Seconds, an ISO duration or `H:MM:SS`.
+fn check_duration(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    if node.value.as_text().is_some_and(is_clock) {
+        return node.to_json();
+    }
+    check_io_type(checker, node, path, "timedelta", "PT1H")
+}
+
+/// `1:30:00`, as durations are printed.
+fn is_clock(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    matches!(parts.len(), 2 | 3)
+        && parts
+            .iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A value that inputs of a type take as well; it stays as it is written.
+pub(crate) fn check_io_type(
+    checker: &mut Checker,
+    node: &Node,
+    path: &Path<'_>,
+    name: &str,
+    example: &str,
+) -> Json {
+    let json = node.to_json();
+    let is_scalar = matches!(&node.value, Value::Scalar(scalar) if *scalar != Scalar::Null);
+    let taken = is_scalar
+        && IoType::parse(Some(name), false).is_ok_and(|io_type| io_type.coerce(&json).is_ok());
+    if !taken {
+        let message = format!("`{path}` is no {name}");
+        checker.error(Code::BadValue, node, path, message).help =
+            Some(format!("write it like `{example}`"));
+    }
+    json
+}
+
+#[cfg(test)]
+#[path = "orchestration_tests.rs"]
+mod tests;

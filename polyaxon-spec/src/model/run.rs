@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::checker::Checker;
+use super::distributed::{
+    AUTOSCALER, DASKCLUSTER, ELASTIC_POLICY, MPIJOB, PYTORCHJOB, RAY_REPLICA, RAYCLUSTER, REPLICA,
+    SCHEDULING_POLICY, TFJOB, WORKERS, replicas_of,
+};
 use super::init::INIT;
 use super::kubernetes::{
     AFFINITY, CONTAINER, DNS_CONFIG, HOST_ALIAS, SECURITY_CONTEXT, TOLERATION, VOLUME,
@@ -138,15 +142,6 @@ static SERVICE: Model = pod_model!(
     field("replicas", Kind::Integer),
 );
 
-static REPLICA: Model = pod_model!(
-    "a replica",
-    field("replicas", Kind::Integer),
-    field("minReplicas", Kind::Integer),
-    field("maxReplicas", Kind::Integer),
-    field("rayStartParams", Kind::Map),
-    field("name", Kind::Text),
-);
-
 static DAG: Model = run_model!(
     "a dag",
     field("operations", Kind::List(&OPERATION_KIND)),
@@ -156,57 +151,6 @@ static DAG: Model = run_model!(
     field("volumes", Kind::List(&Kind::Kubernetes(&VOLUME))),
     field("concurrency", Kind::Integer),
     field("earlyStopping", Kind::List(&EARLY_STOPPING)),
-);
-
-static TFJOB: Model = run_model!(
-    "a tfjob",
-    field("cleanPodPolicy", Kind::OneOf(&["All", "Running", "None"])),
-    field("schedulingPolicy", Kind::Map),
-    field("enableDynamicWorker", Kind::Bool),
-    field("successPolicy", Kind::Text),
-    field("chief", Kind::Model(&REPLICA)),
-    field("ps", Kind::Model(&REPLICA)),
-    field("worker", Kind::Model(&REPLICA)),
-    field("evaluator", Kind::Model(&REPLICA)),
-);
-
-static PYTORCHJOB: Model = run_model!(
-    "a pytorchjob",
-    field("cleanPodPolicy", Kind::OneOf(&["All", "Running", "None"])),
-    field("schedulingPolicy", Kind::Map),
-    field("elasticPolicy", Kind::Map),
-    field("nProcPerNode", Kind::Any),
-    field("master", Kind::Model(&REPLICA)),
-    field("worker", Kind::Model(&REPLICA)),
-);
-
-static MPIJOB: Model = run_model!(
-    "an mpijob",
-    field("cleanPodPolicy", Kind::OneOf(&["All", "Running", "None"])),
-    field("schedulingPolicy", Kind::Map),
-    field("slotsPerWorker", Kind::Integer),
-    field("launcher", Kind::Model(&REPLICA)),
-    field("worker", Kind::Model(&REPLICA)),
-);
-
-static RAYCLUSTER: Model = run_model!(
-    "a raycluster",
-    field("entrypoint", Kind::Text),
-    field("runtimeEnv", Kind::Any),
-    field("metadata", Kind::Map),
-    field("rayVersion", Kind::Text),
-    field("head", Kind::Model(&REPLICA)),
-    field("workers", Kind::Map),
-    field("enableInTreeAutoscaling", Kind::Bool),
-    field("autoscalerOptions", Kind::Map),
-);
-
-static DASKCLUSTER: Model = run_model!(
-    "a daskcluster",
-    field("worker", Kind::Model(&REPLICA)),
-    field("scheduler", Kind::Model(&REPLICA)),
-    field("minReplicas", Kind::Integer),
-    field("maxReplicas", Kind::Integer),
 );
 
 /// What a `runPatch` may hold while the kind of its run is not known: the fields of all runtimes.
@@ -221,26 +165,26 @@ static ANY_RUN: Model = pod_model!(
     field("concurrency", Kind::Integer),
     field("earlyStopping", Kind::List(&EARLY_STOPPING)),
     field("cleanPodPolicy", Kind::OneOf(&["All", "Running", "None"])),
-    field("schedulingPolicy", Kind::Map),
+    field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)),
     field("enableDynamicWorker", Kind::Bool),
     field("successPolicy", Kind::Text),
     field("chief", Kind::Model(&REPLICA)),
     field("ps", Kind::Model(&REPLICA)),
     field("worker", Kind::Model(&REPLICA)),
     field("evaluator", Kind::Model(&REPLICA)),
-    field("elasticPolicy", Kind::Map),
-    field("nProcPerNode", Kind::Any),
+    field("elasticPolicy", Kind::Model(&ELASTIC_POLICY)),
+    field("nProcPerNode", Kind::Integer),
     field("master", Kind::Model(&REPLICA)),
     field("slotsPerWorker", Kind::Integer),
     field("launcher", Kind::Model(&REPLICA)),
     field("entrypoint", Kind::Text),
-    field("runtimeEnv", Kind::Any),
-    field("metadata", Kind::Map),
+    field("runtimeEnv", Kind::Map),
+    field("metadata", Kind::TextMap),
     field("rayVersion", Kind::Text),
-    field("head", Kind::Model(&REPLICA)),
-    field("workers", Kind::Map),
+    field("head", Kind::Model(&RAY_REPLICA)),
+    field("workers", WORKERS),
     field("enableInTreeAutoscaling", Kind::Bool),
-    field("autoscalerOptions", Kind::Map),
+    field("autoscalerOptions", Kind::Model(&AUTOSCALER)),
     field("scheduler", Kind::Model(&REPLICA)),
     field("minReplicas", Kind::Integer),
     field("maxReplicas", Kind::Integer),
@@ -261,9 +205,6 @@ static RUNTIMES: &[(&str, &Model)] = &[
     ("tuner", &JOB),
 ];
 
-/// The runtimes that run replicas, whose patches may be meant for each replica.
-const DISTRIBUTED: &[&str] = &["tfjob", "pytorchjob", "mpijob", "raycluster", "daskcluster"];
-
 /// The table of a runtime.
 pub(crate) fn runtime(kind: &str) -> Option<&'static Model> {
     RUNTIMES
@@ -278,17 +219,6 @@ pub(crate) fn runtime_of(run: &Map<String, Json>) -> &'static Model {
         .and_then(Json::as_str)
         .and_then(runtime)
         .unwrap_or(&ANY_RUN)
-}
-
-/// The fields of a replica, which the patch of a distributed run may hold.
-pub(crate) fn replicas_of(kind: &str) -> Option<&'static Model> {
-    DISTRIBUTED.contains(&kind).then_some(&REPLICA)
-}
-
-/// Whether a field of a distributed run is a replica.
-pub(crate) fn is_replica(kind: &str, field: &str) -> bool {
-    let field = runtime(kind).and_then(|model| model.field(field));
-    matches!(field, Some(field) if matches!(field.kind, Kind::Model(model) if std::ptr::eq(model, &REPLICA)))
 }
 
 /// The `run` section.

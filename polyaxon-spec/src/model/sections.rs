@@ -8,7 +8,7 @@ use super::io::long_params_field;
 use super::kubernetes::POD_FAILURE_POLICY;
 use super::path::Path;
 use super::root::{PATCH_STRATEGIES, check_hub_ref};
-use super::table::{CustomKind, Kind, Model, custom, field};
+use super::table::{CustomKind, Field, Kind, Model, custom, field};
 use crate::yaml::{Node, Scalar, Value};
 
 /// When a run ends.
@@ -182,11 +182,16 @@ static NOTIFICATION: Model = Model::new(
     ],
 );
 
+/// The required `hubRef` of a section that makes runs.
+pub(crate) const fn hub_ref_field() -> Field {
+    custom("hubRef", check_hub_ref).required()
+}
+
 /// `build`.
 pub(crate) static BUILD: Model = Model::new(
     "a build section",
     &[
-        custom("hubRef", check_hub_ref).required(),
+        hub_ref_field(),
         field("connection", Kind::Text),
         field("presets", Kind::Tags),
         field("queue", Kind::Text),
@@ -202,7 +207,7 @@ pub(crate) static BUILD: Model = Model::new(
 pub(crate) static HOOK: Model = Model::new(
     "a hook",
     &[
-        custom("hubRef", check_hub_ref).required(),
+        hub_ref_field(),
         field("connection", Kind::Text),
         field(
             "trigger",

@@ -11,13 +11,14 @@ use crate::model;
 /// are known.
 pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
     let declared = declarations(document);
-    let swept = matrix_names(document);
+    let swept = names_from_elsewhere(document);
     let mut errors = Vec::new();
     for declaration in &declared {
         let name = &declaration.io.name;
         if let Some(error) = default_error(declaration) {
             errors.push(error);
         }
+        errors.extend(matrix_error(declaration, document));
         match params.get(name) {
             Some(param) if param.reference.is_some() => {}
             Some(param) => errors.extend(value_error(declaration, param.value.as_ref())),
@@ -114,19 +115,62 @@ fn undeclared(name: &str, declared: &[Declaration], strict: bool) -> Diagnostic 
     .with_help(help)
 }
 
-/// Names that a matrix gives values to.
-fn matrix_names(document: &Value) -> Vec<String> {
-    let Some(matrix) = document.get("matrix") else {
-        return Vec::new();
+/// Names that a matrix or a join gives values to.
+fn names_from_elsewhere(document: &Value) -> Vec<String> {
+    let keys = |value: Option<&Value>| -> Vec<String> {
+        let fields = value.and_then(Value::as_object);
+        fields
+            .into_iter()
+            .flat_map(|fields| fields.keys().cloned())
+            .collect()
     };
-    let mut names: Vec<String> = matrix
-        .get("params")
-        .and_then(Value::as_object)
-        .map(|params| params.keys().cloned().collect())
-        .unwrap_or_default();
-    let rows = matrix.get("values").and_then(Value::as_array);
-    for row in rows.into_iter().flatten().filter_map(Value::as_object) {
-        names.extend(row.keys().cloned());
+    let items =
+        |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let matrix = document.get("matrix").unwrap_or(&Value::Null);
+    let mut names = keys(matrix.get("params"));
+    for row in items(matrix.get("values")) {
+        names.extend(keys(Some(&row)));
+    }
+    for join in items(document.get("joins")) {
+        names.extend(keys(join.get("params")));
     }
     names
+}
+
+/// A param of a matrix whose values the input cannot take.
+fn matrix_error(declaration: &Declaration, document: &Value) -> Option<Diagnostic> {
+    let name = &declaration.io.name;
+    let kind = document
+        .get("matrix")?
+        .get("params")?
+        .get(name)?
+        .get("kind")?
+        .as_str()?;
+    let wanted: &[&str] = match kind {
+        "choice" | "pchoice" => return None,
+        "daterange" => &["date"],
+        "datetimerange" => &["datetime"],
+        _ => &["int", "float"],
+    };
+    let found = declaration.io.type_name.as_deref().unwrap_or("any");
+    if wanted.contains(&found) {
+        return None;
+    }
+    let wanted = wanted
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(" or ");
+    Some(
+        Diagnostic::error(
+            Code::WrongParamType,
+            format!(
+                "a `{kind}` gives values of type {wanted}, and input `{name}` has type `{found}`"
+            ),
+        )
+        .in_field(format!("matrix.params.{name}"))
+        .with_help(format!(
+            "declare the input with type {wanted}, or list the values with `kind: choice`"
+        )),
+    )
 }
