@@ -8,5 +8,6 @@ pub mod command;
 pub mod git_server;
 pub mod image;
 pub mod platform;
+pub mod services;
 pub mod testbed;
 pub mod web_server;

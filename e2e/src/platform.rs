@@ -171,7 +171,7 @@ fn interrupt(child: &mut Child) -> Result<()> {
     Ok(())
 }
 
-fn agent_config(testbed: &Testbed, data: &Path) -> String {
+pub(crate) fn agent_config(testbed: &Testbed, data: &Path) -> String {
     let Testbed {
         registry,
         executor_image,

@@ -2,6 +2,7 @@
 
 mod components;
 mod git_context;
+mod kill;
 mod rejected;
 mod seed;
 mod stop;

@@ -1,0 +1,305 @@
+//! Hub and agent as processes of their own, to be killed and started again one by one.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::command::{Output, eventually, run};
+use crate::platform::agent_config;
+use crate::testbed::Testbed;
+
+/// Longest time that a command of a test may take.
+const COMMAND_LIMIT: Duration = Duration::from_mins(5);
+
+/// A hub and an agent on folders of their own; both are killed when dropped.
+#[derive(Debug)]
+pub struct Services {
+    testbed: Testbed,
+    folder: tempfile::TempDir,
+    port: u16,
+    hub: Option<Child>,
+    agent: Option<Child>,
+}
+
+impl Services {
+    /// Starts both and waits until the agent is ready.
+    ///
+    /// # Errors
+    /// A part of the testbed is missing, or one of both does not come up.
+    pub fn start() -> Result<Self> {
+        let testbed = Testbed::from_environment()?;
+        let folder = tempfile::tempdir()?;
+        for name in ["store", "secrets", "hub", "agent"] {
+            fs::create_dir_all(folder.path().join(name))?;
+        }
+        fs::write(
+            folder.path().join("agent.yaml"),
+            agent_config(&testbed, folder.path()),
+        )?;
+        // The port stays the same over restarts, as that of a deployed hub does.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut services = Self {
+            testbed,
+            folder,
+            port,
+            hub: None,
+            agent: None,
+        };
+        services.start_hub()?;
+        let created = services.json(&[
+            "admin", "token", "create", "--scope", "agent", "--name", "one",
+        ])?;
+        let token = created["secret"].as_str().context("no token")?;
+        fs::write(services.path("agent.token"), token)?;
+        services.start_agent()?;
+        Ok(services)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The parts around it.
+    #[must_use]
+    pub fn testbed(&self) -> &Testbed {
+        &self.testbed
+    }
+
+    /// Folder for the test's own files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn spawn(&self, program: &str, arguments: &[&str]) -> Result<Child> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path(&format!("{program}.log")))?;
+        Command::new(self.testbed.binaries.join(program))
+            .current_dir(self.folder())
+            .args(arguments)
+            .env("POLYAXON_POD_IMAGE_TAR", &self.testbed.pod_image)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {program}"))
+    }
+
+    /// Starts the hub on its folder and waits for its address.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_hub(&mut self) -> Result<()> {
+        let listen = format!("127.0.0.1:{}", self.port);
+        let arguments = ["--listen", &listen, "--data-dir", "hub", "--print-address"];
+        let mut hub = self.spawn("polyaxon-hub", &arguments)?;
+        let line = wait_for_line(&mut hub, "http");
+        self.hub = Some(hub);
+        line
+    }
+
+    /// Starts the agent on its folder and waits until it is ready.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_agent(&mut self) -> Result<()> {
+        let hub = self.host();
+        let socket = self.testbed.engine_socket.display().to_string();
+        let mut agent = self.spawn(
+            "polyaxon-agent",
+            &[
+                "--config",
+                "agent.yaml",
+                "--hub",
+                &hub,
+                "--token-file",
+                "agent.token",
+                "--data-dir",
+                "agent",
+                "--engine-socket",
+                &socket,
+            ],
+        )?;
+        let line = wait_for_line(&mut agent, "agent ready");
+        self.agent = Some(agent);
+        line
+    }
+
+    /// SIGKILL for the hub.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill_hub(&mut self) -> Result<()> {
+        kill(self.hub.take())
+    }
+
+    /// SIGKILL for the agent.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill_agent(&mut self) -> Result<()> {
+        kill(self.agent.take())
+    }
+
+    fn host(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A `polyaxon` command against this hub, not started yet.
+    ///
+    /// # Errors
+    /// The hub has written no token yet.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let token = fs::read_to_string(self.path("hub/admin.token"))?;
+        let mut command = Command::new(self.testbed.binaries.join("polyaxon"));
+        command
+            .current_dir(self.folder())
+            .env("POLYAXON_HOME", self.path("home"))
+            .env("POLYAXON_HOST", self.host())
+            .env("POLYAXON_AUTH_TOKEN", token.trim())
+            .args(arguments);
+        Ok(command)
+    }
+
+    /// Runs `polyaxon` to its end.
+    ///
+    /// # Errors
+    /// It cannot be started or does not end.
+    pub fn polyaxon(&self, arguments: &[&str]) -> Result<Output> {
+        run(&mut self.command(arguments)?, COMMAND_LIMIT)
+    }
+
+    /// Runs `polyaxon ... -o json` and reads what it printed.
+    ///
+    /// # Errors
+    /// The exit status is not 0 or the text is not JSON.
+    pub fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["-o", "json"]);
+        let output = self.polyaxon(&arguments)?.expect_status(0)?;
+        serde_json::from_str(&output.stdout).with_context(|| output.stdout.clone())
+    }
+
+    /// Queues an operation and returns its uuid.
+    ///
+    /// # Errors
+    /// It is not accepted.
+    pub fn queue(&self, operation: &str) -> Result<String> {
+        fs::write(self.path("operation.yaml"), operation)?;
+        let run = self.json(&["run", "-f", "operation.yaml"])?;
+        Ok(run["uuid"].as_str().context("no uuid")?.to_owned())
+    }
+
+    /// The status of a run.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn status(&self, uuid: &str) -> Result<String> {
+        let run = self.json(&["ops", "get", "-uid", uuid])?;
+        Ok(run["status"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until a run has a status.
+    ///
+    /// # Errors
+    /// It does not get there in time.
+    pub fn wait_for_status(&self, uuid: &str, wanted: &str, limit: Duration) -> Result<()> {
+        eventually(limit, || {
+            let status = self.status(uuid)?;
+            ensure!(status == wanted, "{uuid} is {status}");
+            Ok(())
+        })
+    }
+
+    /// The log of a run as it is stored now.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn logs(&self, uuid: &str) -> Result<String> {
+        let logs = self.polyaxon(&["ops", "logs", "-uid", uuid, "-nf", "--raw"])?;
+        Ok(logs.expect_status(0)?.stdout)
+    }
+
+    /// Ids of a run's containers in the engine, with those that have ended.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub fn containers(&self, uuid: &str) -> Result<Vec<String>> {
+        let socket = self.testbed.engine_socket.display().to_string();
+        let url = format!(
+            "http://engine/v1.41/containers/json?all=true&filters=%7B%22name%22%3A%5B%22{uuid}%22%5D%7D"
+        );
+        let listed = run(
+            Command::new("curl").args(["--silent", "--fail", "--unix-socket", &socket, &url]),
+            Duration::from_secs(20),
+        )?
+        .expect_status(0)?;
+        let containers: Vec<Value> = serde_json::from_str(&listed.stdout)?;
+        let mut ids: Vec<String> = containers
+            .iter()
+            .filter_map(|container| container["Id"].as_str().map(str::to_owned))
+            .collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// What both wrote to their logs.
+    #[must_use]
+    pub fn log(&self) -> String {
+        ["polyaxon-hub", "polyaxon-agent"]
+            .map(|name| {
+                let text =
+                    fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default();
+                format!("--- {name}\n{text}")
+            })
+            .join("\n")
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        let _ = kill(self.agent.take());
+        let _ = kill(self.hub.take());
+        if std::thread::panicking() {
+            // Test failures are read from this output.
+            let log = self.log();
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), log.as_bytes());
+        }
+    }
+}
+
+fn kill(child: Option<Child>) -> Result<()> {
+    let mut child = child.context("it does not run")?;
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}
+
+/// Reads standard output up to a line with `mark`, then keeps reading so that the pipe stays open.
+fn wait_for_line(child: &mut Child, mark: &'static str) -> Result<()> {
+    let stdout = child.stdout.take().context("no standard output")?;
+    let (sender, found) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if line.contains(mark) {
+                // Nobody listens any more once the first one was found.
+                let _ = sender.send(());
+            }
+        }
+    });
+    if found.recv_timeout(Duration::from_mins(1)).is_err() {
+        bail!(
+            "`{mark}` was not printed; exit status {:?}",
+            child.try_wait()?
+        );
+    }
+    Ok(())
+}

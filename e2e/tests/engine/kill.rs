@@ -1,0 +1,188 @@
+//! Nothing is lost when hub or agent is killed: SIGKILL for real, then a start on the same data.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::command::eventually;
+use polyaxon_e2e::services::Services;
+
+/// Lines that the build prints, one after the other, over some seconds.
+const LINES: usize = 60;
+/// Times that the hub is killed in the middle of writes; `POLYAXON_KILLS` sets another number.
+const KILLS: u32 = 20;
+const END: Duration = Duration::from_mins(3);
+
+fn operation(tag: &str) -> String {
+    format!(
+        "kind: operation
+hubRef: kaniko
+params:
+  destination: {{connection: docker-connection, value: 'team/kill:{tag}'}}
+  cache: false
+runPatch:
+  init:
+  - dockerfile:
+      image: 'busybox:1.36'
+      shell: /bin/sh
+      run: ['for i in $(seq 1 {LINES}); do echo line-$i-end; sleep 0.1; done']
+"
+    )
+}
+
+/// Every line once and in order.
+fn check_lines(text: &str) -> Result<()> {
+    let seen: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("line-"))
+        .collect();
+    let wanted: Vec<String> = (1..=LINES)
+        .map(|number| format!("line-{number}-end"))
+        .collect();
+    ensure!(seen == wanted, "lines were lost or doubled: {seen:?}");
+    Ok(())
+}
+
+fn wait_for_line(services: &Services, uuid: &str, line: &str) -> Result<()> {
+    eventually(END, || {
+        let logs = services.logs(uuid)?;
+        ensure!(logs.contains(line), "{line} is not there yet");
+        Ok(())
+    })
+}
+
+/// The statuses of a run hold exactly one end.
+fn check_one_end(services: &Services, uuid: &str) -> Result<()> {
+    let statuses = services.json(&["ops", "statuses", "-uid", uuid])?;
+    let events = statuses["events"].as_array().context("no events")?;
+    let ends = events
+        .iter()
+        .filter(|event| {
+            ["succeeded", "failed", "stopped"].contains(&event["status"].as_str().unwrap_or(""))
+                && event["ignored"] != true
+        })
+        .count();
+    ensure!(ends == 1, "{statuses:#}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn a_killed_agent_finds_its_build_again() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    let uuid = services.queue(&operation("agent"))?;
+    wait_for_line(&services, &uuid, "line-5-end")?;
+    let before = services.containers(&uuid)?;
+    services.kill_agent()?;
+    std::thread::sleep(Duration::from_secs(1));
+    services.start_agent()?;
+    let after = services.containers(&uuid)?;
+    ensure!(before == after, "{before:?} became {after:?}");
+    services.wait_for_status(&uuid, "succeeded", END)?;
+    check_lines(&services.logs(&uuid)?)?;
+    check_one_end(&services, &uuid)
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    let uuid = services.queue(&operation("away"))?;
+    wait_for_line(&services, &uuid, "line-5-end")?;
+    services.kill_agent()?;
+    // The build goes on for less than seven seconds.
+    std::thread::sleep(Duration::from_secs(12));
+    services.start_agent()?;
+    services.wait_for_status(&uuid, "succeeded", END)?;
+    let run = services.json(&["ops", "get", "-uid", &uuid])?;
+    ensure!(run["build"]["confirmed"] == true, "{run:#}");
+    check_lines(&services.logs(&uuid)?)?;
+    check_one_end(&services, &uuid)
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn following_a_log_survives_a_killed_hub() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    std::fs::write(services.folder().join("operation.yaml"), operation("hub"))?;
+    let mut command = services.command(&["run", "-f", "operation.yaml", "-l", "--raw"])?;
+    let follower = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let uuid = eventually(END, || {
+        let runs = services.json(&["ops", "ls"])?;
+        let uuid = runs["runs"][0]["uuid"].as_str().context("no run yet")?;
+        Ok(uuid.to_owned())
+    })?;
+    wait_for_line(&services, &uuid, "line-5-end")?;
+    for _ in 0..2 {
+        services.kill_hub()?;
+        std::thread::sleep(Duration::from_millis(700));
+        services.start_hub()?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let output = follower.wait_with_output()?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{:?}\n{stderr}", output.status);
+    check_lines(&stdout)?;
+    check_lines(&services.logs(&uuid)?)?;
+    check_one_end(&services, &uuid)
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn what_a_killed_hub_had_accepted_is_there() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    // Nothing may start: only the writes of the hub are looked at.
+    services.kill_agent()?;
+    let kills = match std::env::var("POLYAXON_KILLS") {
+        Ok(number) => number.parse()?,
+        Err(_) => KILLS,
+    };
+    std::fs::write(services.folder().join("operation.yaml"), operation("many"))?;
+    let mut accepted = Vec::new();
+    for kill in 0..kills {
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut command =
+                    services.command(&["run", "-f", "operation.yaml", "-o", "json"])?;
+                command
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::null());
+                Ok(command.spawn()?)
+            })
+            .collect::<Result<_>>()?;
+        // Another moment of the writes each time.
+        std::thread::sleep(Duration::from_millis(u64::from(kill * 7 % 60)));
+        services.kill_hub()?;
+        services.start_hub()?;
+        for writer in writers {
+            let output = writer.wait_with_output()?;
+            ensure!(output.status.success(), "a run was not accepted in the end");
+            let run: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+            accepted.push(run["uuid"].as_str().context("no uuid")?.to_owned());
+        }
+    }
+    accepted.sort();
+    let before = accepted.len();
+    accepted.dedup();
+    ensure!(accepted.len() == before, "a uuid was given twice");
+    for uuid in &accepted {
+        ensure!(services.status(uuid)? == "queued", "{uuid}");
+    }
+    let listed = services.json(&["ops", "ls", "--limit", "200"])?;
+    let listed = listed["runs"].as_array().context("no runs")?.len();
+    ensure!(
+        listed == before,
+        "{listed} runs for {before} that were accepted"
+    );
+    Ok(())
+}
