@@ -35,6 +35,13 @@ pub fn apply_to(mut document: Value, params: &Params) -> Result<Value, Report> {
             .and_then(Value::as_object_mut);
         let Some(slot) = slot else { continue };
         if let Some(value) = value {
+            // Images were objects once, and said their connection themselves.
+            if io.type_name.as_deref() == Some("image")
+                && let Some(connection) = given.and_then(|given| given.get("connection"))
+                && connection.is_string()
+            {
+                slot.insert("connection".into(), connection.clone());
+            }
             slot.insert("value".into(), value);
         }
         if let Some(param) = param {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Declaration, Params, Section, coerce, declarations};
+use super::{Declaration, Params, Section, coerce, declarations, type_of};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::model;
 
@@ -50,6 +50,7 @@ pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
 fn value_error(declaration: &Declaration, value: Option<&Value>) -> Option<Diagnostic> {
     let io = &declaration.io;
     match value {
+        Some(Value::Null) if type_of(io).is_ok_and(|io_type| io_type.takes_null()) => None,
         None | Some(Value::Null) if io.type_name.is_some() && declaration.is_required() => {
             Some(missing(declaration))
         }

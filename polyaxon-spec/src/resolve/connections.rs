@@ -138,8 +138,12 @@ fn requested(value: &Value, names: &Names) -> Result<Vec<String>, Report> {
 fn nameless(item: &Value, field: &str) -> Report {
     let template = item.as_str().filter(|text| is_template(text));
     let param = template.and_then(|text| {
-        let rest = text.split_once("params.")?.1;
-        rest.split_once(".connection").map(|(name, _)| name)
+        let (before, _) = text.split_once(".connection")?;
+        let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+        before
+            .rsplit(|letter| !is_name(letter))
+            .next()
+            .filter(|name| !name.is_empty())
     });
     let diagnostic = match (param, template) {
         (Some(param), _) => Diagnostic::error(

@@ -22,12 +22,22 @@ pub(super) struct Names {
 }
 
 impl Names {
+    fn new(names: Map<String, Value>, document: &Value) -> Self {
+        let images = declarations(document)
+            .into_iter()
+            .filter(|declaration| declaration.io.type_name.as_deref() == Some("image"))
+            .map(|declaration| declaration.io.name)
+            .collect();
+        Self {
+            context: Context::new(&Value::Object(names)).with_images(images),
+        }
+    }
+
     /// What is known before connections are looked up: params and globals.
     pub(super) fn early(document: &Value, run: &RunContext) -> Result<Self, Report> {
         let globals = globals(run, None, &run_path(run), "");
-        Ok(Self {
-            context: Context::new(&Value::Object(with_params(document, globals)?)),
-        })
+        let names = with_params(document, globals)?;
+        Ok(Self::new(names, document))
     }
 
     /// What `run` may use: params, globals, and the schemas of connections.
@@ -62,9 +72,7 @@ impl Names {
         let section = document.get("run").unwrap_or(&Value::Null);
         names.insert("connections".into(), schemas(catalog, &run_names(section)));
         names.insert("init".into(), schemas(catalog, &init_names(section)));
-        Ok(Self {
-            context: Context::new(&Value::Object(names)),
-        })
+        Ok(Self::new(names, document))
     }
 }
 

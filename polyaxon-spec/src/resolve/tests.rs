@@ -88,6 +88,45 @@ fn a_build_is_resolved_with_the_url_of_its_connection() {
     );
 }
 
+/// The form that public copies of the component still have.
+#[test]
+fn components_of_the_first_generation_read_attributes_of_images() {
+    let mut document = document();
+    document["run"]["connections"] = json!(["{{ destination.connection }}"]);
+    document["run"]["container"]["args"] = json!([
+        "{{ destination.name }}",
+        "{{ connections[destination.connection].url }}/{{ destination.value }}",
+        "{{ destination | upper }}",
+        "{{ destination.split(':')[1] }}",
+    ]);
+    let value = json!("app:{{ globals.uuid }}");
+    let uuid = "8aac02e3a62a4f0aaa257c59da5eab80";
+    for params in [
+        json!({"destination": {"value": value, "connection": "registry"}}),
+        json!({"destination": {"value": {"name": value, "connection": "registry"}}}),
+    ] {
+        let resolved = resolve_with(document.clone(), params).expect("resolved");
+        assert_eq!(
+            resolved.document["run"]["container"]["args"],
+            json!([
+                format!("app:{uuid}"),
+                format!("r.example/team/app:{uuid}"),
+                format!("APP:{}", uuid.to_uppercase()),
+                uuid,
+            ])
+        );
+        assert_eq!(resolved.document["run"]["connections"], json!(["registry"]));
+    }
+    let report =
+        resolve_with(document, json!({"destination": {"value": "a"}})).expect_err("refused");
+    assert!(
+        report
+            .to_string()
+            .contains("param `destination` has no `connection`"),
+        "{report}"
+    );
+}
+
 #[test]
 fn a_registry_without_url_and_a_false_flag_leave_nothing_behind() {
     let params = json!({

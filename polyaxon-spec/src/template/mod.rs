@@ -4,6 +4,7 @@
 //! attribute of an unknown name is an error.
 
 mod filters;
+mod image;
 pub mod literal;
 pub mod python;
 
@@ -55,6 +56,8 @@ pub fn is_template(text: &str) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     root: Var,
+    /// Names whose values are images.
+    images: Vec<String>,
 }
 
 impl Context {
@@ -62,7 +65,16 @@ impl Context {
     pub fn new(names: &Value) -> Self {
         Self {
             root: Var::from(Serde(names)),
+            images: Vec::new(),
         }
+    }
+
+    /// The same names, some of them of images: those answer `.name`, `.value` and `.connection`, which are read from
+    /// `params`, and print as text.
+    #[must_use]
+    pub fn with_images(mut self, images: Vec<String>) -> Self {
+        self.images = images;
+        self
     }
 
     /// Renders to text, once. A text that is no template comes back as it is.
@@ -71,7 +83,7 @@ impl Context {
             return Ok(source.to_owned());
         }
         let rendered = ENVIRONMENT
-            .template_from_str(source)
+            .template_from_str(&image::attributes(source, &self.images))
             .and_then(|template| template.render(&self.root))
             .map_err(|error| explain(&error))?;
         if rendered.len() > MAX_RENDERED_BYTES {
@@ -111,8 +123,9 @@ impl Context {
     }
 
     fn value_once(&self, source: &str) -> Result<Value, TemplateError> {
-        let expression =
-            whole_expression(source).and_then(|inner| ENVIRONMENT.compile_expression(inner).ok());
+        let rewritten = image::attributes(source, &self.images);
+        let expression = whole_expression(&rewritten)
+            .and_then(|inner| ENVIRONMENT.compile_expression(inner).ok());
         let Some(expression) = expression else {
             let text = self.text(source)?;
             // A template that writes a list or a mapping gives that value; plain text stays text.

@@ -2,12 +2,15 @@
 
 pub mod image;
 mod location;
+mod parse;
 mod scalar;
 mod structure;
 mod validation;
 
 use serde_json::Value;
 use thiserror::Error;
+
+use crate::template::python;
 
 pub use validation::{ValidationError, validate};
 
@@ -67,14 +70,16 @@ pub enum IoType {
     Named(String),
     /// A list whose items have a type.
     List(Box<IoType>),
-    /// A mapping whose values have a type.
-    Dict(Box<IoType>),
+    /// A mapping whose keys and values have types.
+    Dict(Box<IoType>, Box<IoType>),
     /// The type or nothing.
     Optional(Box<IoType>),
-    /// The first type that takes the value.
+    /// One of several types: the one that takes the value as it is, else the first that can read it.
     Union(Vec<IoType>),
     /// One of some values.
-    Literal(Vec<String>),
+    Literal(Vec<Value>),
+    /// Nothing, as a part of a union.
+    None,
 }
 
 impl IoType {
@@ -82,7 +87,7 @@ impl IoType {
     pub fn parse(text: Option<&str>, is_list: bool) -> Result<Self, TypeError> {
         let parsed = match text.map(str::trim) {
             None | Some("") => Self::Named("any".to_owned()),
-            Some(text) => Self::parse_text(text, 0)?,
+            Some(text) => parse::parse(text, 0)?,
         };
         if is_list && !matches!(parsed, Self::List(_)) {
             return Ok(Self::List(Box::new(parsed)));
@@ -90,48 +95,27 @@ impl IoType {
         Ok(parsed)
     }
 
-    fn parse_text(text: &str, depth: usize) -> Result<Self, TypeError> {
-        const MAX_DEPTH: usize = 8;
-        let unknown = || TypeError::Unknown(text.to_owned());
-        if depth > MAX_DEPTH {
-            return Err(unknown());
-        }
-        let Some((outer, inner)) = text.split_once('[') else {
-            let name = match text {
-                "Any" => "any",
-                "List" => "list",
-                "Dict" => "dict",
-                name => name,
-            };
-            return if NAMES.contains(&name) {
-                Ok(Self::Named(name.to_owned()))
-            } else {
-                Err(unknown())
-            };
-        };
-        let inner = inner.strip_suffix(']').ok_or_else(unknown)?;
-        let parts = split_arguments(inner);
-        let parse = |part: &&str| Self::parse_text(part, depth + 1);
-        match (outer.trim(), parts.as_slice()) {
-            ("List" | "list", [item]) => Ok(Self::List(Box::new(parse(item)?))),
-            ("Dict" | "dict", [_, value]) => Ok(Self::Dict(Box::new(parse(value)?))),
-            ("Optional", [item]) => Ok(Self::Optional(Box::new(parse(item)?))),
-            ("Union", [_, ..]) => Ok(Self::Union(
-                parts.iter().map(parse).collect::<Result<_, _>>()?,
-            )),
-            ("Literal", [_, ..]) => Ok(Self::Literal(
-                parts
-                    .iter()
-                    .map(|part| part.trim_matches(['\'', '"']).to_owned())
-                    .collect(),
-            )),
-            _ => Err(unknown()),
+    /// Whether the value is text that templates must not change the type of, or a list of such.
+    pub fn is_text(&self) -> bool {
+        match self {
+            Self::List(inner) | Self::Optional(inner) => inner.is_text(),
+            _ => self.is_plain_text(),
         }
     }
 
-    /// Whether the value is text that templates must not change the type of.
-    pub fn is_text(&self) -> bool {
+    fn is_plain_text(&self) -> bool {
         matches!(self, Self::Named(name) if matches!(name.as_str(), "str" | "path" | "image" | "uuid"))
+    }
+
+    /// Whether null is a value of this type.
+    pub fn takes_null(&self) -> bool {
+        match self {
+            Self::Named(name) => name == "any",
+            Self::Optional(_) | Self::None => true,
+            Self::Union(types) => types.iter().any(Self::takes_null),
+            Self::Literal(choices) => choices.contains(&Value::Null),
+            Self::List(_) | Self::Dict(..) => false,
+        }
     }
 
     /// The plain name, for a type that has one.
@@ -144,7 +128,7 @@ impl IoType {
 
     /// Makes a value of this type: text that `-P` gave is read as JSON where the type wants it.
     ///
-    /// Null is the caller's business: it never fits a type here, except `any` and `Optional`.
+    /// Null is the caller's business: it fits only what [`IoType::takes_null`].
     pub fn coerce(&self, value: &Value) -> Result<Value, TypeError> {
         match self {
             Self::Named(name) => named(name, value),
@@ -159,37 +143,44 @@ impl IoType {
                     .collect::<Result<Vec<_>, _>>()
                     .map(Value::Array)
             }
-            Self::Dict(item) => {
+            Self::Dict(key_type, item) => {
                 let decoded = decode(value);
                 let fields = decoded
                     .as_object()
                     .ok_or_else(|| mismatch(value, "a mapping"))?;
                 fields
                     .iter()
-                    .map(|(key, entry)| Ok((key.clone(), item.coerce_item(entry)?)))
+                    .map(|(key, entry)| {
+                        key_type.coerce(&Value::String(key.clone()))?;
+                        Ok((key.clone(), item.coerce_item(entry)?))
+                    })
                     .collect::<Result<_, _>>()
                     .map(Value::Object)
             }
             Self::Optional(_) if value.is_null() => Ok(Value::Null),
             Self::Optional(inner) => inner.coerce(value),
-            Self::Union(types) => types
-                .iter()
-                .find_map(|inner| inner.coerce(value).ok())
-                .ok_or_else(|| mismatch(value, "of any of the types of the union")),
-            Self::Literal(values) => {
-                let text = crate::template::python::text(value);
-                if values.contains(&text) {
-                    Ok(value.clone())
-                } else {
-                    Err(mismatch(value, &format!("one of {}", values.join(", "))))
-                }
-            }
+            Self::Union(types) => Self::coerce_union(types, value),
+            Self::Literal(choices) => choice_of(choices, value).cloned().ok_or_else(|| {
+                let shown: Vec<String> = choices.iter().map(python::repr).collect();
+                mismatch(value, &format!("one of {}", shown.join(", ")))
+            }),
+            Self::None if value.is_null() => Ok(Value::Null),
+            Self::None => Err(mismatch(value, "nothing")),
         }
+    }
+
+    fn coerce_union(types: &[Self], value: &Value) -> Result<Value, TypeError> {
+        let read = || types.iter().filter_map(|inner| inner.coerce(value).ok());
+        // Text may be meant as any of the types; a number or a list is what it is.
+        let as_it_is = read().find(|coerced| coerced == value && !value.is_string());
+        as_it_is
+            .or_else(|| read().next())
+            .ok_or_else(|| mismatch(value, "of any of the types of the union"))
     }
 
     /// Like [`IoType::coerce`], but text has to be text already.
     fn coerce_item(&self, value: &Value) -> Result<Value, TypeError> {
-        if self.is_text() && !value.is_string() {
+        if self.is_plain_text() && !value.is_string() {
             return Err(mismatch(value, "text; quote it"));
         }
         self.coerce(value)
@@ -245,7 +236,7 @@ fn decode(value: &Value) -> Value {
 /// The error for a value that is not what the type takes.
 fn mismatch(value: &Value, expected: &str) -> TypeError {
     const LONGEST: usize = 60;
-    let text = crate::template::python::text(value);
+    let text = python::text(value);
     let shown = match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("`{}...`", text.get(..end).unwrap_or_default()),
         None => format!("`{text}`"),
@@ -256,23 +247,20 @@ fn mismatch(value: &Value, expected: &str) -> TypeError {
     }
 }
 
-fn split_arguments(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut depth = 0_usize;
-    let mut start = 0;
-    for (at, character) in text.char_indices() {
-        match character {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(text.get(start..at).unwrap_or_default().trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text.get(start..).unwrap_or_default().trim());
-    parts
+/// The choice that is equal to a value, or that text stands for.
+fn choice_of<'a>(choices: &'a [Value], value: &Value) -> Option<&'a Value> {
+    let is_equal = |choice: &&Value| match (choice.as_f64(), value.as_f64()) {
+        (Some(choice), Some(value)) => choice.total_cmp(&value).is_eq(),
+        _ => *choice == value,
+    };
+    let as_text = |choice: &&Value| {
+        let text = value.as_str();
+        text.is_some_and(|text| text == python::text(choice) || text == choice.to_string())
+    };
+    choices
+        .iter()
+        .find(is_equal)
+        .or_else(|| choices.iter().find(as_text))
 }
 
 #[cfg(test)]
