@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::components::{CollectError, Collected, Components, collect};
 use crate::domain::components::nearest;
-use crate::domain::run::{NewRun, RunRecord, RunSpec};
+use crate::domain::run::{DEFAULT_RETRIES, NewRun, Retries, RunRecord, RunSpec};
 use crate::domain::session::{DEFAULT_QUEUE, QueueRecord};
 use crate::domain::time::Millis;
 use crate::storage::access::ProjectRecord;
@@ -55,6 +55,9 @@ pub struct Published {
     pub catalog: Catalog,
     /// Absent: only the agent itself checks.
     pub policy: Option<Policy>,
+    /// Further attempts of runs that set none themselves; absent: the hub's own number.
+    #[serde(rename = "maxRetries")]
+    pub max_retries: Option<u32>,
 }
 
 /// An operation that passed every check.
@@ -66,6 +69,8 @@ pub struct Prepared {
     pub queue: QueueRecord,
     /// What it refers to.
     pub collected: Collected,
+    /// Further attempts if it says nothing itself.
+    pub default_retries: u32,
     /// Sentences for the user.
     pub warnings: Vec<String>,
 }
@@ -105,7 +110,8 @@ pub async fn prepare(
     refuse_unsupported(&compiled)?;
     let queue = queue(storage, compiled.queue()).await?;
     let mut warnings = collected.warnings.clone();
-    check_catalog(&compiled, &queue, request)?;
+    let published = published(&queue)?;
+    check_catalog(&compiled, &published, request)?;
     if queue.agent.contact_until < request.at {
         warnings.push(format!(
             "the agent `{}` has not been heard of for {}: the run waits, and was checked against the agent's last catalog",
@@ -117,6 +123,7 @@ pub async fn prepare(
         compiled,
         queue,
         collected,
+        default_retries: published.max_retries.unwrap_or(DEFAULT_RETRIES),
         warnings,
     })
 }
@@ -200,16 +207,18 @@ fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     words.join(", ")
 }
 
+fn published(queue: &QueueRecord) -> Result<Published, StorageError> {
+    serde_json::from_str(&queue.agent.catalog).map_err(|error| StorageError::Corrupt {
+        what: "catalog of an agent",
+        value: error.to_string(),
+    })
+}
+
 fn check_catalog(
     compiled: &CompiledOperation,
-    queue: &QueueRecord,
+    published: &Published,
     request: &Request,
 ) -> Result<(), PrepareError> {
-    let published: Published =
-        serde_json::from_str(&queue.agent.catalog).map_err(|error| StorageError::Corrupt {
-            what: "catalog of an agent",
-            value: error.to_string(),
-        })?;
     let at = jiff::Timestamp::from_millisecond(request.at.0).ok();
     let context = RunContext {
         owner: request.project.owner.clone(),
@@ -294,6 +303,14 @@ impl Prepared {
             deadline_at: None,
             build: None,
             failure: None,
+            retries: Retries {
+                written: document
+                    .pointer("/termination/maxRetries")
+                    .and_then(serde_json::Value::as_u64)
+                    .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+                default: self.default_retries,
+                ..Retries::default()
+            },
             created_by: request.user.clone(),
             idempotency_key: request.idempotency_key,
             request_hash: request.request_hash,

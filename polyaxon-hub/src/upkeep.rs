@@ -42,6 +42,7 @@ async fn tick(hub: &Hub) -> Result<(), StorageError> {
         let order = StopOrder {
             reason: DEADLINE_EXCEEDED.into(),
             source: SOURCE_HUB.into(),
+            abandon: false,
             at: now,
         };
         if let Some((run, true)) = hub.storage.stop_run(&uuid, order).await? {
@@ -49,6 +50,10 @@ async fn tick(hub: &Hub) -> Result<(), StorageError> {
             hub.events.wake(&uuid);
             hub.orders.wake(&run.agent);
         }
+    }
+    for run in hub.storage.begin_attempts(now).await? {
+        hub.events.wake(&run.uuid);
+        hub.work.wake(&run.agent);
     }
     let patience = i64::try_from(LAUNCH_TIME.as_millis()).unwrap_or(i64::MAX);
     let before = Millis(now.0.saturating_sub(patience));

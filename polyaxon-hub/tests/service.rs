@@ -12,6 +12,7 @@ mod service {
     mod http;
     mod logs;
     mod process;
+    mod retries;
     mod runs;
     mod tls;
 }

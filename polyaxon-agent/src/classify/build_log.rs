@@ -243,13 +243,12 @@ impl BuildLog {
     fn pushed(&mut self, named: &str) {
         if let Some((repository, digest)) = named.trim_end().split_once('@')
             && digest.starts_with("sha256:")
+            && self.has_room(self.pushed.len(), named.len())
         {
-            if self.has_room(self.pushed.len(), named.len()) {
-                self.pushed.push(Pushed {
-                    repository: repository.to_owned(),
-                    digest: digest.to_owned(),
-                });
-            }
+            self.pushed.push(Pushed {
+                repository: repository.to_owned(),
+                digest: digest.to_owned(),
+            });
         }
     }
 

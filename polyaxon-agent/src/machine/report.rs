@@ -124,23 +124,27 @@ impl StatusUpdate {
 
 /// How an attempt ended, for the hub.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome(StatusUpdate);
+pub struct Outcome(Box<StatusUpdate>);
 
 impl From<Outcome> for StatusUpdate {
     fn from(outcome: Outcome) -> Self {
-        outcome.0
+        *outcome.0
     }
 }
 
 impl Outcome {
     pub(super) fn succeeded() -> Self {
-        Self(StatusUpdate::plain(Status::Succeeded, "Completed", ""))
+        Self(Box::new(StatusUpdate::plain(
+            Status::Succeeded,
+            "Completed",
+            "",
+        )))
     }
 
     pub(super) fn stopped(reason: String) -> Self {
         let mut update = StatusUpdate::plain(Status::Stopped, "Stopped", reason.clone());
         update.end = Some(End::Stopped { reason });
-        Self(update)
+        Self(Box::new(update))
     }
 
     pub(super) fn vanished() -> Self {
@@ -151,7 +155,7 @@ impl Outcome {
         );
         update.failure = Some(Failure::default());
         update.end = Some(End::Vanished);
-        Self(update)
+        Self(Box::new(update))
     }
 
     pub(super) fn failed(ending: Ending) -> Self {
@@ -175,7 +179,7 @@ impl Outcome {
             ..Failure::default()
         });
         update.end = Some(End::Container(ending));
-        Self(update)
+        Self(Box::new(update))
     }
 
     /// A build that was told not to push.
@@ -187,7 +191,7 @@ impl Outcome {
             executor_image: ending.main_image.clone(),
             ..BuildResult::default()
         });
-        Self(update)
+        Self(Box::new(update))
     }
 
     /// A build whose executor ended with status 0.
@@ -210,7 +214,7 @@ impl Outcome {
                 build.confirmed = true;
                 let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
                 update.build = Some(build);
-                return Self(update);
+                return Self(Box::new(update));
             }
             Confirmation::Absent { digest, reason } => (true, digest, reason),
             Confirmation::Undecided { digest, reason }
@@ -237,6 +241,6 @@ impl Outcome {
             StatusUpdate::plain(Status::Succeeded, "Completed", "")
         };
         update.build = Some(build);
-        Self(update)
+        Self(Box::new(update))
     }
 }

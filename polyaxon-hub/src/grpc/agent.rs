@@ -12,6 +12,7 @@ use polyaxon_proto::agent::v1::{
     RenewRequest, RenewResponse, ReportRequest, ReportResponse, ReportResult, Session,
     StatusReport, SyncRequest, SyncResponse, ack_launch_request, hint, report_result,
 };
+use polyaxon_spec::state::Status as RunStatus;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
@@ -226,24 +227,25 @@ impl Agent for AgentService {
             .map(|report| status_report(report, now))
             .collect();
         let reports = reports?;
-        let names: Vec<(String, u32, u64, bool)> = reports
-            .iter()
-            .map(|one| (one.run.clone(), one.attempt, one.seq, one.status.is_final()))
-            .collect();
+        let said = reports.clone();
         let outcomes = guarded(self.0.storage.report(&key, reports, now).await)?;
         let mut results = Vec::with_capacity(outcomes.len());
-        for ((run, attempt, seq, is_final), outcome) in names.into_iter().zip(outcomes) {
+        for (one, outcome) in said.into_iter().zip(outcomes) {
             if matches!(outcome, ReportOutcome::Ok | ReportOutcome::Stale) {
-                self.0.events.wake(&run);
+                self.0.events.wake(&one.run);
             }
-            if outcome == ReportOutcome::Ok && is_final {
+            if outcome == ReportOutcome::Ok && one.status.is_final() {
                 // Its queue may have room for another one.
                 self.0.work.wake(&key.agent);
+                if one.status == RunStatus::Failed {
+                    let class = one.failure.as_ref().map_or("", |failure| &failure.class);
+                    self.0.metrics.failed(class);
+                }
             }
             results.push(ReportResult {
-                run,
-                attempt,
-                seq,
+                run: one.run,
+                attempt: one.attempt,
+                seq: one.seq,
                 outcome: wire_outcome(outcome).into(),
             });
         }

@@ -197,9 +197,13 @@ impl Runs for RunsService {
         let run = find(&self.0, &caller, &request.uuid).await?;
         let cut = request.reason.floor_char_boundary(MAX_REASON);
         request.reason.truncate(cut);
+        if request.abandon {
+            self.check_abandon(&run).await?;
+        }
         let order = StopOrder {
             reason: request.reason,
             source: format!("user {}", caller.name),
+            abandon: request.abandon,
             at: self.0.clock.now(),
         };
         let stopped = self.0.storage.stop_run(&run.uuid, order).await;
@@ -233,6 +237,26 @@ impl Runs for RunsService {
 }
 
 impl RunsService {
+    /// A run is given up only if its agent is silent, or did not end it although it was asked to.
+    async fn check_abandon(&self, run: &RunRecord) -> Result<(), Status> {
+        if !run.state.base.is_active() || run.state.stop_requested {
+            return Ok(());
+        }
+        let agent = self.0.storage.agent(&run.agent).await;
+        let agent = agent.map_err(errors::storage)?;
+        if agent.is_some_and(|agent| agent.contact_until >= self.0.clock.now()) {
+            return Err(errors::status(
+                Code::FailedPrecondition,
+                "AGENT_IS_THERE",
+                format!(
+                    "the agent `{}` is there and can end the run: stop it without `--abandon` first",
+                    run.agent
+                ),
+            ));
+        }
+        Ok(())
+    }
+
     async fn request(
         &self,
         caller: &Principal,

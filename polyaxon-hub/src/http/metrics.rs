@@ -11,6 +11,11 @@ use crate::domain::client_version::HUB_VERSION;
 
 /// Stands for methods that do not exist.
 const OTHER: &str = "other";
+/// Stands for failures of runs that are not classified.
+const UNCLASSIFIED: &str = "unclassified";
+/// Longest class in bytes, and classes counted apart; agents know far fewer.
+const MAX_CLASS: usize = 64;
+const MAX_CLASSES: usize = 100;
 /// Methods counted apart; the protocol has far fewer.
 const MAX_METHODS: usize = 256;
 
@@ -18,6 +23,7 @@ const MAX_METHODS: usize = 256;
 #[derive(Debug, Default)]
 pub struct Metrics {
     calls: Mutex<BTreeMap<(String, i32), Calls>>,
+    failures: Mutex<BTreeMap<String, u64>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,6 +54,25 @@ impl Metrics {
         entry.time += time;
     }
 
+    /// Notes an attempt that failed, and why; empty: nobody knows.
+    pub fn failed(&self, class: &str) {
+        let is_class = !class.is_empty()
+            && class.len() <= MAX_CLASS
+            && class
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let class = match class {
+            "" => UNCLASSIFIED,
+            class if is_class && (failures.contains_key(class) || failures.len() < MAX_CLASSES) => {
+                class
+            }
+            _ => OTHER,
+        };
+        let count = failures.entry(class.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
     /// All numbers as text.
     #[must_use]
     pub fn render(&self) -> String {
@@ -56,14 +81,23 @@ impl Metrics {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let failures = self
+            .failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = render(&mut text, &calls);
+        let _ = render(&mut text, &calls, &failures);
         text
     }
 }
 
-fn render(text: &mut String, calls: &BTreeMap<(String, i32), Calls>) -> std::fmt::Result {
+fn render(
+    text: &mut String,
+    calls: &BTreeMap<(String, i32), Calls>,
+    failures: &BTreeMap<String, u64>,
+) -> std::fmt::Result {
     writeln!(text, "# HELP polyaxon_hub_info Version of the hub.")?;
     writeln!(text, "# TYPE polyaxon_hub_info gauge")?;
     writeln!(text, "polyaxon_hub_info{{version=\"{HUB_VERSION}\"}} 1")?;
@@ -86,6 +120,17 @@ fn render(text: &mut String, calls: &BTreeMap<(String, i32), Calls>) -> std::fmt
         writeln!(
             text,
             "polyaxon_hub_call_seconds_total{{method=\"{method}\",code=\"{code}\"}} {seconds}"
+        )?;
+    }
+    writeln!(
+        text,
+        "# HELP polyaxon_hub_failed_attempts_total Attempts that failed, by class."
+    )?;
+    writeln!(text, "# TYPE polyaxon_hub_failed_attempts_total counter")?;
+    for (class, count) in failures {
+        writeln!(
+            text,
+            "polyaxon_hub_failed_attempts_total{{class=\"{class}\"}} {count}"
         )?;
     }
     Ok(())
@@ -115,5 +160,18 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(!text.contains("made.Up"));
+    }
+
+    #[test]
+    fn failures_are_counted_by_class() {
+        let metrics = Metrics::default();
+        for class in ["run_failed", "run_failed", "", "a\"} 1"] {
+            metrics.failed(class);
+        }
+        let text = metrics.render();
+        for (class, count) in [("run_failed", 2), ("unclassified", 1), ("other", 1)] {
+            let line = format!("polyaxon_hub_failed_attempts_total{{class=\"{class}\"}} {count}");
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
     }
 }

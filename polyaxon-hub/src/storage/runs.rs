@@ -24,6 +24,8 @@ pub struct StopOrder {
     pub reason: String,
     /// `hub` or `user NAME`.
     pub source: String,
+    /// End the run even if its agent does not.
+    pub abandon: bool,
     /// Now.
     pub at: Millis,
 }
@@ -58,7 +60,7 @@ pub trait RunStorage: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<EventRecord>, StorageError>;
 
-    /// Asks for the end of a run; one that has ended stays as it is. Answers the run and whether something changed.
+    /// Asks for the end of a run, or ends it without its agent; one that has ended stays as it is. Answers the run and whether something changed.
     async fn stop_run(
         &self,
         uuid: &str,
@@ -67,6 +69,9 @@ pub trait RunStorage: Send + Sync + 'static {
 
     /// Uuids of runs whose time is over and that nobody stopped yet, at most `limit`.
     async fn overdue_runs(&self, now: Millis, limit: u32) -> Result<Vec<String>, StorageError>;
+
+    /// Queues the next attempts whose time has come; answers their runs.
+    async fn begin_attempts(&self, now: Millis) -> Result<Vec<RunRecord>, StorageError>;
 
     /// The queue of this name of the named agent, or of the oldest agent that has one.
     async fn queue(

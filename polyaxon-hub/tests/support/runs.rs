@@ -62,12 +62,31 @@ impl User {
     }
 
     pub(crate) async fn stop(&mut self, run: &Run) -> Status {
+        self.try_stop(run, false).await.unwrap().status()
+    }
+
+    pub(crate) async fn try_stop(
+        &mut self,
+        run: &Run,
+        abandon: bool,
+    ) -> Result<Run, tonic::Status> {
         let request = StopRequest {
             uuid: run.uuid.clone(),
             reason: "enough".into(),
-            abandon: false,
+            abandon,
         };
-        self.runs.stop(request).await.unwrap().into_inner().status()
+        Ok(self.runs.stop(request).await?.into_inner())
+    }
+
+    /// Looks again and again until the run has the status.
+    pub(crate) async fn until(&mut self, run: &Run, status: Status) {
+        for _ in 0..100 {
+            if self.status(run).await == status {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{status:?} never came: {:?}", self.get(run).await);
     }
 
     pub(crate) async fn events(&mut self, run: &Run) -> Vec<Event> {

@@ -2,11 +2,13 @@
 
 mod record;
 mod result;
+mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use record::{Cause, EventRecord, NewRun, RunFilter, RunRecord, RunSpec};
 pub use result::{BaseImage, BuildResult, BuildStep, Failure, Retry, StepKind};
+pub use retry::{DEFAULT_RETRIES, NextAttempt, Retries};
 
 /// Reason of a stop that the hub asks for when a run's time is over.
 pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
@@ -19,6 +21,9 @@ pub const SOURCE_HUB: &str = "hub";
 
 /// Reason of runs whose agent is not heard of.
 pub const AGENT_UNREACHABLE: &str = "AgentUnreachable";
+
+/// Reason of runs that were given up because their agent cannot end them.
+pub const ABANDONED: &str = "Abandoned";
 
 /// Reason of runs whose object is not there any more.
 pub const OBJECT_VANISHED: &str = "ObjectVanished";

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use polyaxon_spec::state::{Event, Rejected, RunState, Status, transition};
+use polyaxon_spec::state::{Event, Rejected, Report, RunState, Status, transition};
 
-use super::{BuildResult, DEADLINE_EXCEEDED, Failure, TIMED_OUT};
+use super::retry::{self, NextAttempt};
+use super::{ABANDONED, BuildResult, DEADLINE_EXCEEDED, Failure, Retries, TIMED_OUT};
 use crate::domain::time::Millis;
 
 /// A run as the database keeps it, without its long texts.
@@ -74,6 +75,8 @@ pub struct RunRecord {
     pub build: Option<BuildResult>,
     /// Why the attempt failed.
     pub failure: Option<Failure>,
+    /// Its attempts.
+    pub retries: Retries,
     /// Name of the token that created it.
     pub created_by: String,
     /// Names the call that created it.
@@ -188,7 +191,10 @@ impl RunRecord {
         self.state = after;
         if after.attempt > before.attempt {
             self.finished_at = None;
+            self.build = None;
             self.failure = None;
+            self.object_name.clear();
+            self.object_uid.clear();
         }
         if !after.base.is_active() || after.attempt > before.attempt {
             self.session_id = None;
@@ -206,10 +212,13 @@ impl RunRecord {
         if ended {
             self.finished_at = Some(cause.now);
             self.deadline_at = None;
+            self.retries.at = None;
         }
         let (mut reason, message) = (cause.reason, cause.message);
         if ended && after.base == Status::Stopped && self.stop_reason == DEADLINE_EXCEEDED {
-            reason = DEADLINE_EXCEEDED;
+            if reason != ABANDONED {
+                reason = DEADLINE_EXCEEDED;
+            }
             self.failure.get_or_insert_default().class = TIMED_OUT.into();
         }
         let silent = match event {
@@ -237,6 +246,84 @@ impl RunRecord {
         )))
     }
 
+    /// Applies what an agent reports. A failure that is worth it is followed by another attempt instead of the end.
+    ///
+    /// # Errors
+    /// Says why nothing changes; the record stands as it was.
+    pub fn report(
+        &mut self,
+        report: Report,
+        cause: Cause<'_>,
+    ) -> Result<Option<EventRecord>, Rejected> {
+        if report.status == Status::Failed
+            && transition(&self.state, Event::Report(report)).is_ok()
+            && let Some(next) = self.next_attempt(cause.now)
+        {
+            return self.try_again(next, cause);
+        }
+        self.change(Event::Report(report), cause)
+    }
+
+    fn next_attempt(&self, now: Millis) -> Option<NextAttempt> {
+        if self.state.stop_requested {
+            return None;
+        }
+        let spread = retry::spread(&self.uuid, self.state.attempt);
+        let next = self.retries.next(self.failure.as_ref()?, spread)?;
+        let in_time = self
+            .deadline_at
+            .is_none_or(|deadline| now.plus(next.after) < deadline);
+        in_time.then_some(next)
+    }
+
+    fn try_again(
+        &mut self,
+        next: NextAttempt,
+        cause: Cause<'_>,
+    ) -> Result<Option<EventRecord>, Rejected> {
+        let failed = self.state.attempt;
+        let mut message = format!("attempt {failed} failed");
+        if !cause.message.is_empty() {
+            message = format!("{message}: {}", cause.message);
+        }
+        let message = format!(
+            "{message}; attempt {} begins in {} seconds",
+            failed.saturating_add(1),
+            next.after.as_secs()
+        );
+        let entry = self.change(
+            Event::Retry,
+            Cause {
+                message: &message,
+                ..cause
+            },
+        )?;
+        self.retries.at = Some(cause.now.plus(next.after));
+        let counter = if next.is_free {
+            &mut self.retries.disruptions
+        } else {
+            &mut self.retries.used
+        };
+        *counter = counter.saturating_add(1);
+        Ok(entry)
+    }
+
+    /// Queues the attempt that was waited for; answers the events.
+    pub fn resume_waiting(&mut self, now: Millis) -> Vec<EventRecord> {
+        self.retries.at = None;
+        self.enqueue(now)
+    }
+
+    fn enqueue(&mut self, at: Millis) -> Vec<EventRecord> {
+        let mut events = Vec::new();
+        for (event, reason) in [(Event::Compile, "Composed"), (Event::Queue, "Waiting")] {
+            if let Ok(entry) = self.change(event, Cause::of_hub(reason, "", at)) {
+                events.extend(entry);
+            }
+        }
+        events
+    }
+
     /// Takes a new run through `created` and `compiled` to `queued`; answers the events.
     pub fn begin(&mut self, source: &str, at: Millis) -> Vec<EventRecord> {
         let accepted = Cause {
@@ -248,11 +335,7 @@ impl RunRecord {
         };
         let created = self.state.shown();
         let mut events = vec![self.entry(1, created, accepted.reason, false, accepted)];
-        for (event, reason) in [(Event::Compile, "Composed"), (Event::Queue, "Waiting")] {
-            if let Ok(entry) = self.change(event, Cause::of_hub(reason, "", at)) {
-                events.extend(entry);
-            }
-        }
+        events.extend(self.enqueue(at));
         events
     }
 

@@ -41,6 +41,7 @@ fn run() -> RunRecord {
         deadline_at: None,
         build: None,
         failure: None,
+        retries: Retries::default(),
         created_by: "ci".into(),
         idempotency_key: None,
         request_hash: String::new(),
@@ -110,6 +111,80 @@ fn a_stop_for_lack_of_time_says_so() {
         Some(TIMED_OUT)
     );
     assert_eq!((run.finished_at, run.deadline_at), (Some(Millis(30)), None));
+}
+
+fn failing(class: &str, retry: Retry) -> RunRecord {
+    let mut run = leased();
+    run.change(report(&run, Status::Running), at(10)).unwrap();
+    run.failure = Some(Failure {
+        class: class.into(),
+        retry: Some(retry),
+        ..Failure::default()
+    });
+    run
+}
+
+fn fail(run: &mut RunRecord, now: i64) -> EventRecord {
+    let Event::Report(report) = report(run, Status::Failed) else {
+        unreachable!()
+    };
+    let cause = Cause {
+        message: "it failed",
+        ..at(now)
+    };
+    run.report(report, cause).unwrap().unwrap()
+}
+
+#[test]
+fn a_failure_that_may_pass_is_followed_by_another_attempt() {
+    let mut run = failing("registry_network", Retry::Yes);
+    run.timeout = None;
+    run.deadline_at = None;
+    let fence = run.state.fence;
+    let told = fail(&mut run, 1000);
+    assert_eq!((told.status, told.attempt), (Status::Retrying, 2));
+    assert!(
+        told.message
+            .starts_with("attempt 1 failed: it failed; attempt 2 begins in "),
+        "{}",
+        told.message
+    );
+    assert!(run.state.fence > fence, "the attempt before is fenced");
+    assert!(run.retries.at > Some(Millis(1000)));
+    assert_eq!((run.retries.used, run.retries.disruptions), (1, 0));
+    let begun = run.resume_waiting(Millis(9000));
+    assert_eq!(begun.last().map(|event| event.status), Some(Status::Queued));
+    assert_eq!((run.retries.at, run.queued_at), (None, Millis(9000)));
+}
+
+#[test]
+fn a_failure_of_the_user_is_final() {
+    for retry in [Retry::No, Retry::Once] {
+        let mut run = failing("run_failed", retry);
+        assert_eq!(fail(&mut run, 1000).status, Status::Failed);
+    }
+}
+
+#[test]
+fn nothing_follows_after_a_stop_or_beyond_the_deadline() {
+    let mut run = failing("registry_network", Retry::Yes);
+    run.change(Event::RequestStop, at(20)).unwrap();
+    assert_eq!(fail(&mut run, 1000).status, Status::Failed);
+    let mut run = failing("registry_network", Retry::Yes);
+    assert_eq!(run.deadline_at, Some(Millis(10_010)));
+    assert_eq!(fail(&mut run, 9000).status, Status::Failed);
+    assert_eq!(run.retries.at, None);
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_another_attempt() {
+    let mut run = failing("evicted", Retry::Yes);
+    run.timeout = None;
+    run.deadline_at = None;
+    fail(&mut run, 1000);
+    assert_eq!((run.retries.used, run.retries.disruptions), (0, 1));
+    run.change(Event::RequestStop, at(1001)).unwrap();
+    assert_eq!((run.state.base, run.retries.at), (Status::Stopped, None));
 }
 
 #[test]

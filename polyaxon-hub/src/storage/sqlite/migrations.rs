@@ -6,11 +6,14 @@ use sqlx::{SqlSafeStr as _, SqliteConnection};
 use crate::storage::StorageError;
 
 /// Version, name and statements of every step.
-const STEPS: [(i64, &str, &str); 1] = [(
-    1,
-    "first schema",
-    include_str!("migrations/0001_first_schema.sql"),
-)];
+const STEPS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "first schema",
+        include_str!("migrations/0001_first_schema.sql"),
+    ),
+    (2, "retries", include_str!("migrations/0002_retries.sql")),
+];
 
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), StorageError> {
     let steps = STEPS.iter().map(|&(version, name, sql)| {

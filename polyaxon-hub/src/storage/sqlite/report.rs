@@ -88,16 +88,24 @@ pub(super) async fn status(
         at: report.observed_at.min(at),
         now: at,
     };
-    let event = Event::Report(Report {
+    if report.attempt < before.state.attempt {
+        // Another attempt followed. Whoever hears that it came too late cleans up.
+        return Ok(if report.status.is_final() {
+            ReportOutcome::Duplicate
+        } else {
+            ReportOutcome::Stale
+        });
+    }
+    let said = Report {
         attempt: report.attempt,
         fence: report.fence,
         seq: report.seq,
         status: report.status,
-    });
+    };
     let mut run = before.clone();
     run.failure = report.failure.or(run.failure);
     run.build = report.build.or(run.build);
-    let (outcome, entry) = match run.change(event, cause) {
+    let (outcome, entry) = match run.report(said, cause) {
         Ok(entry) => {
             if run.state.base.is_active() {
                 run.acknowledged = true;

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::row::{Columns as _, as_integer, failed};
-use crate::domain::run::{EventRecord, RunRecord};
+use crate::domain::run::{EventRecord, Retries, RunRecord};
 use crate::domain::time::Millis;
 use crate::storage::StorageError;
 
@@ -72,6 +72,15 @@ pub(super) fn run(row: &SqliteRow) -> Result<RunRecord, StorageError> {
         deadline_at: row.maybe_millis("deadline_at")?,
         build: from_json("build", optional_json("build")?)?,
         failure: from_json("failure", optional_json("failure")?)?,
+        retries: Retries {
+            written: row
+                .maybe_integer("max_retries")?
+                .map(|count| u32::try_from(count).unwrap_or_default()),
+            default: row.small("default_retries")?,
+            used: row.small("retries")?,
+            disruptions: row.small("disruptions")?,
+            at: row.maybe_millis("retry_at")?,
+        },
         created_by: row.text("created_by")?,
         idempotency_key: row.maybe_text("idempotency_key")?,
         request_hash: row.text("request_hash")?,
@@ -141,7 +150,7 @@ pub(super) async fn save(
         "UPDATE run SET status = ?, rank = ?, overlay = ?, reason = ?, message = ?, pending = ?, attempt = ?, \
          fence = ?, report_seq = ?, event_seq = ?, session_id = ?, launch_deadline = ?, acknowledged = ?, \
          stop_requested = ?, stop_reason = ?, object_name = ?, object_uid = ?, build = ?, failure = ?, queued_at = ?, \
-         started_at = ?, finished_at = ?, deadline_at = ? WHERE uuid = ?",
+         started_at = ?, finished_at = ?, deadline_at = ?, retries = ?, disruptions = ?, retry_at = ? WHERE uuid = ?",
     )
     .bind(run.state.base.as_str())
     .bind(i64::from(run.state.rank()))
@@ -166,6 +175,9 @@ pub(super) async fn save(
     .bind(run.started_at.map(|at| at.0))
     .bind(run.finished_at.map(|at| at.0))
     .bind(run.deadline_at.map(|at| at.0))
+    .bind(i64::from(run.retries.used))
+    .bind(i64::from(run.retries.disruptions))
+    .bind(run.retries.at.map(|at| at.0))
     .bind(run.uuid.clone())
     .execute(connection)
     .await

@@ -9,7 +9,7 @@ use super::SqliteStorage;
 use super::row::{Columns as _, as_integer, failed};
 use super::run_row::{add_events, duration_ms, event, load, run, save, select_run, to_json};
 use crate::domain::page::Page;
-use crate::domain::run::{Cause, EventRecord, NewRun, RunFilter, RunRecord, RunSpec};
+use crate::domain::run::{ABANDONED, Cause, EventRecord, NewRun, RunFilter, RunRecord, RunSpec};
 use crate::domain::session::{AgentRecord, QueueRecord};
 use crate::domain::time::Millis;
 use crate::storage::StorageError;
@@ -111,7 +111,7 @@ impl RunStorage for SqliteStorage {
 
     async fn overdue_runs(&self, now: Millis, limit: u32) -> Result<Vec<String>, StorageError> {
         let rows = sqlx::query(
-            "SELECT uuid FROM run WHERE deadline_at <= ? AND rank BETWEEN 3 AND 5 ORDER BY deadline_at LIMIT ?",
+            "SELECT uuid FROM run WHERE deadline_at <= ? AND rank < 6 ORDER BY deadline_at LIMIT ?",
         )
         .bind(now.0)
         .bind(limit)
@@ -119,6 +119,20 @@ impl RunStorage for SqliteStorage {
         .await
         .map_err(failed)?;
         rows.iter().map(|row| row.text("uuid")).collect()
+    }
+
+    async fn begin_attempts(&self, now: Millis) -> Result<Vec<RunRecord>, StorageError> {
+        let any = sqlx::query("SELECT 1 FROM run WHERE retry_at <= ? LIMIT 1")
+            .bind(now.0)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed)?;
+        if any.is_none() {
+            return Ok(Vec::new());
+        }
+        self.writer
+            .run(move |connection| Box::pin(begin_attempts(connection, now)))
+            .await
     }
 
     async fn queue(
@@ -203,9 +217,9 @@ async fn insert(connection: &mut SqliteConnection, new: NewRun) -> Result<Insert
          priority, status, rank, overlay, reason, message, pending, attempt, fence, report_seq, event_seq, \
          session_id, launch_deadline, acknowledged, stop_requested, stop_reason, object_name, object_uid, \
          ref_as_typed, component, component_digest, spec_hash, created_by, idempotency_key, request_hash, \
-         created_at, compiled_at, queued_at, timeout_ms) \
+         created_at, compiled_at, queued_at, timeout_ms, max_retries, default_retries) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, 0, ?, NULL, NULL, 0, ?, ?, '', '', \
-         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(record.uuid)
     .bind(record.owner)
@@ -239,6 +253,8 @@ async fn insert(connection: &mut SqliteConnection, new: NewRun) -> Result<Insert
     .bind(record.compiled_at.0)
     .bind(record.queued_at.0)
     .bind(duration_ms(record.timeout))
+    .bind(record.retries.written.map(i64::from))
+    .bind(i64::from(record.retries.default))
     .execute(&mut *connection)
     .await
     .map_err(failed)?;
@@ -253,6 +269,28 @@ async fn insert(connection: &mut SqliteConnection, new: NewRun) -> Result<Insert
     Ok(Inserted::New)
 }
 
+async fn begin_attempts(
+    connection: &mut SqliteConnection,
+    now: Millis,
+) -> Result<Vec<RunRecord>, StorageError> {
+    let rows = sqlx::query(select_run!(
+        "WHERE run.retry_at <= ? ORDER BY run.retry_at LIMIT 500"
+    ))
+    .bind(now.0)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let mut begun = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut run = run(row)?;
+        let events = run.resume_waiting(now);
+        save(connection, &run).await?;
+        add_events(connection, &run.uuid, events).await?;
+        begun.push(run);
+    }
+    Ok(begun)
+}
+
 async fn stop(
     connection: &mut SqliteConnection,
     uuid: String,
@@ -261,22 +299,57 @@ async fn stop(
     let Some(mut run) = load(connection, &uuid).await? else {
         return Ok(None);
     };
-    if run.state.stop_requested || run.state.base.is_final() {
+    let mut events = Vec::new();
+    if !run.state.stop_requested && !run.state.base.is_final() {
+        run.stop_reason.clone_from(&order.reason);
+        let cause = Cause {
+            reason: "StopRequested",
+            message: &order.reason,
+            source: &order.source,
+            at: order.at,
+            now: order.at,
+        };
+        if let Ok(entry) = run.change(Event::RequestStop, cause) {
+            events.extend(entry);
+        }
+        debug_assert!(matches!(run.state.base, Status::Stopping | Status::Stopped));
+    }
+    if order.abandon && run.state.base.is_active() {
+        events.extend(abandon(connection, &mut run, &order).await?);
+    }
+    if events.is_empty() {
         return Ok(Some((run, false)));
     }
-    run.stop_reason.clone_from(&order.reason);
+    save(connection, &run).await?;
+    add_events(connection, &uuid, events).await?;
+    Ok(Some((run, true)))
+}
+
+/// Ends a run without its agent. The agent's session is over, too: when it comes back it has to say what it has, and
+/// is told to remove this.
+async fn abandon(
+    connection: &mut SqliteConnection,
+    run: &mut RunRecord,
+    order: &StopOrder,
+) -> Result<Option<EventRecord>, StorageError> {
+    let message = format!(
+        "the run was given up without its agent `{}`: its containers may still run there",
+        run.agent
+    );
     let cause = Cause {
-        reason: "StopRequested",
-        message: &order.reason,
+        reason: ABANDONED,
+        message: &message,
         source: &order.source,
         at: order.at,
         now: order.at,
     };
-    let Ok(entry) = run.change(Event::RequestStop, cause) else {
-        return Ok(Some((run, false)));
+    let Ok(entry) = run.change(Event::End(Status::Stopped), cause) else {
+        return Ok(None);
     };
-    debug_assert!(matches!(run.state.base, Status::Stopping | Status::Stopped));
-    save(connection, &run).await?;
-    add_events(connection, &uuid, entry).await?;
-    Ok(Some((run, true)))
+    sqlx::query("UPDATE agent_session SET closed = 1 WHERE agent_id = ?")
+        .bind(run.agent_id.clone())
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(entry)
 }

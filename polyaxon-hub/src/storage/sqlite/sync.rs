@@ -6,7 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::row::failed;
 use super::run_row::{add_events, compiled, load, run, save, select_run};
 use super::session::Valid;
-use crate::domain::run::{Cause, OBJECT_VANISHED, RunRecord};
+use crate::domain::run::{ABANDONED, Cause, OBJECT_VANISHED, RunRecord};
 use crate::domain::session::{Directive, InventoryItem, Order, SessionKey, Work};
 use crate::domain::time::Millis;
 use crate::storage::StorageError;
@@ -74,7 +74,7 @@ impl Orders<'_> {
         };
         if run.state.base.is_final() {
             // The outcome is known; the log may not be complete.
-            if self.log_is_open(&item).await? {
+            if run.reason != ABANDONED && self.log_is_open(&item).await? {
                 self.keep(run).await?;
             } else {
                 self.delete(item);

@@ -213,6 +213,7 @@ pub(crate) async fn orders_stand_until_they_are_done(storage: &dyn Storage) {
     let order = StopOrder {
         reason: "r".into(),
         source: "hub".into(),
+        abandon: false,
         at: Millis(11),
     };
     storage.stop_run(&stop.uuid, order).await.unwrap();

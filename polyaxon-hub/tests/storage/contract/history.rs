@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use polyaxon_hub::domain::page::Page;
-use polyaxon_hub::domain::run::{RunFilter, RunRecord};
+use polyaxon_hub::domain::run::{Failure, Retry, RunFilter, RunRecord};
 use polyaxon_hub::domain::session::{
     Directive, InventoryItem, LaunchOutcome, Order, ReportOutcome, SessionKey, StatusReport, Work,
 };
@@ -110,12 +110,21 @@ impl World<'_> {
                     let order = StopOrder {
                         reason: "r".into(),
                         source: "user".into(),
+                        abandon: self.dice.happens(4),
                         at: self.at(),
                     };
+                    let abandoned = order.abandon;
                     self.storage.stop_run(&uuid, order).await.unwrap();
+                    if abandoned {
+                        self.restart().await;
+                    }
                 }
             }
             10 if self.dice.happens(3) => self.restart().await,
+            10 if self.dice.happens(2) => {
+                self.now += 10_000;
+                self.storage.begin_attempts(self.at()).await.unwrap();
+            }
             10 => {
                 if self.dice.happens(3) {
                     self.now += 40_000;
@@ -201,8 +210,13 @@ impl World<'_> {
         old_fence: bool,
         again: bool,
     ) {
+        let failure = (status == Status::Failed && self.dice.happens(2)).then(|| Failure {
+            retry: Some(Retry::Yes),
+            ..Failure::default()
+        });
         let (work, seq) = self.held.get_mut(uuid).unwrap();
         *seq += u64::from(!again);
+        let attempt = work.run.state.attempt;
         let report = StatusReport {
             run: uuid.to_owned(),
             attempt: work.run.state.attempt,
@@ -213,7 +227,7 @@ impl World<'_> {
             message: String::new(),
             observed_at: Millis(self.now),
             build: None,
-            failure: None,
+            failure,
         };
         let before = self.storage.run(uuid).await.unwrap().unwrap();
         let outcome = self
@@ -231,7 +245,8 @@ impl World<'_> {
                 "an old fence or session changes a run"
             );
         }
-        if outcome == Ok(vec![ReportOutcome::Ok]) && after.state.base.is_final() {
+        let is_over = after.state.base.is_final() || after.state.attempt > attempt;
+        if outcome == Ok(vec![ReportOutcome::Ok]) && is_over {
             self.objects.remove(uuid);
             self.held.remove(uuid);
         }
@@ -350,6 +365,7 @@ impl World<'_> {
                 .await
                 .unwrap();
             self.obey_standing_orders().await;
+            self.storage.begin_attempts(self.at()).await.unwrap();
             let claimed = self
                 .storage
                 .claim(&self.session, claim(100, self.now))
@@ -392,14 +408,14 @@ impl World<'_> {
                 .collect();
             let finals = told.iter().filter(|status| status.is_final()).count();
             assert_eq!(finals, 1, "{}: {told:?}", run.uuid);
+            let retried = told.iter().filter(|status| **status == Status::Retrying);
+            assert_eq!(retried.count() + 1, run.state.attempt as usize, "{told:?}");
+            assert!(run.state.attempt <= 3, "more attempts than the budget");
             assert_eq!(told.last(), Some(&run.state.base), "{}: {told:?}", run.uuid);
             let ranks: Vec<u8> = told.iter().filter_map(|status| status.rank()).collect();
             for pair in ranks.windows(2) {
-                assert!(
-                    pair[0] <= pair[1] || pair == [3, 2],
-                    "{}: {told:?}",
-                    run.uuid
-                );
+                let goes_back = pair == [3, 2] || pair[1] == 0;
+                assert!(pair[0] <= pair[1] || goes_back, "{}: {told:?}", run.uuid);
             }
         }
     }

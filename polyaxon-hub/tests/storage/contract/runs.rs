@@ -13,6 +13,7 @@ fn order(at: i64) -> StopOrder {
     StopOrder {
         reason: "enough".into(),
         source: "user ci".into(),
+        abandon: false,
         at: Millis(at),
     }
 }

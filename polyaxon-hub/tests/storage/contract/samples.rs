@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use polyaxon_hub::domain::run::{NewRun, RunRecord, RunSpec};
+use polyaxon_hub::domain::run::{NewRun, Retries, RunRecord, RunSpec};
 use polyaxon_hub::domain::session::{Hello, QueueSpec, SessionKey};
 use polyaxon_hub::domain::time::Millis;
 use polyaxon_hub::storage::Storage;
@@ -91,6 +91,7 @@ pub(crate) async fn new_run(storage: &dyn Storage, queue: &str, key: Option<&str
         deadline_at: None,
         build: None,
         failure: None,
+        retries: Retries::default(),
         created_by: "ci".into(),
         idempotency_key: key.map(Into::into),
         request_hash: "h".into(),
