@@ -20,7 +20,7 @@ pod-image: ## Pack the image of init steps and sidecar, beside the programs
 	@deploy/images/pack-pod.sh
 
 test: ## Run every test, one summary line at the end
-	@deploy/testbed/test-summary $(CARGO) test --workspace --locked --no-fail-fast
+	@deploy/testbed/test.sh
 
 e2e: ## Run only the end-to-end tests, or those whose names contain FILTER
 	@deploy/testbed/test.sh e2e $(FILTER)
