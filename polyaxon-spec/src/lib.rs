@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod dockerfile;
 pub mod k8s;
 pub mod kaniko;
+pub mod legacy;
 pub mod merge;
 pub mod model;
 pub mod operation;

@@ -7,6 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use polyaxon_spec::dockerfile::{Dockerfile, generate};
+use polyaxon_spec::source::Source;
+use polyaxon_spec::{legacy, yaml};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -91,6 +94,34 @@ fn cases_in_which_the_reference_is_wrong_have_sound_results() {
         );
     }
     assert_eq!(of("reject-job-without-container")["verdict"], "rejected");
+}
+
+/// The reference rejects the old format; here it is translated, and these are the texts.
+#[test]
+fn the_old_format_is_translated() {
+    for name in ["pip", "requirements", "setup"] {
+        let name = format!("seed-legacy-steps-{name}");
+        let text = fs::read(root().join(&name).join("operation.yaml")).unwrap();
+        let source = Source::from_bytes("operation.yaml", &text).unwrap();
+        let found = legacy::convert(&source).unwrap().unwrap();
+        let pointer = "/build/runPatch/init/0/dockerfile";
+        let fields = found.operation.pointer(pointer).unwrap();
+        let dockerfile = Dockerfile::from_json(fields).unwrap();
+        let text = format!(
+            "{}\n{}",
+            yaml::write(&found.operation),
+            generate(&dockerfile)
+        );
+        insta::with_settings!({
+            snapshot_path => "golden/legacy",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!(name.clone(), text);
+        });
+        let case = case::Case::read(&root().join(&name)).unwrap().compute();
+        assert_eq!(case["verdict"], "accepted", "{}", case["error"]);
+    }
 }
 
 fn root() -> PathBuf {

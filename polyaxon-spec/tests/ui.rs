@@ -64,6 +64,10 @@ fn files() {
         "nothing_to_run",
         "patch_that_does_not_fit",
         "template",
+        "old_format",
+        "old_format_without_form",
+        "matrix_without_values",
+        "dag_in_a_circle",
     ] {
         let main = source(&format!("{name}.yaml"));
         assert_snapshot(name, run(&main, &[], &Flags::default()));

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::checker::Checker;
 use super::root::check_file;
 use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::legacy;
 use crate::source::Source;
 use crate::yaml::{self, Node};
 
@@ -22,12 +23,17 @@ pub(crate) struct Document {
 impl Document {
     /// Reads and checks a file.
     pub(crate) fn read(source: &Source) -> Result<Self, Report> {
-        let (node, warnings) = yaml::read(source)?;
+        let (mut node, mut warnings) = yaml::read(source)?;
         if node.value.is_null() {
             let message = format!("`{}` is empty", source.name());
             return Err(Diagnostic::error(Code::Empty, message)
                 .with_help("write an operation or a component into it")
                 .into());
+        }
+        if legacy::is_legacy(&node) {
+            let (operation, notes) = legacy::translate(&node)?;
+            node = operation;
+            warnings.extend(notes);
         }
         Self::check(node, warnings)
     }

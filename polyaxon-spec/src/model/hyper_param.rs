@@ -271,6 +271,12 @@ fn check_space(checker: &mut Checker, node: &Node, space: &Space, path: &Path<'_
         Value::Scalar(_) => {
             let expected = format!("a mapping or list of {shape}");
             checker.wrong_type(node, path, &expected);
+            // YAML reads `0:10:2` without quotes as one number to the base of 60.
+            if let Some(written) = node.written().filter(|written| written.contains(':'))
+                && let Some(last) = checker.diagnostics.last_mut()
+            {
+                last.help = Some(format!("quote it: `\"{written}\"`"));
+            }
             return;
         }
     }

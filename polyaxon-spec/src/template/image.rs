@@ -62,18 +62,15 @@ fn expression(source: &str, names: &[String], out: &mut String) {
             .any(|name| name == word && before != '.')
             .then(|| attribute_of(after))
             .flatten();
-        match attribute {
-            Some((attribute, after)) => {
-                out.push_str("(params.");
-                out.push_str(word);
-                out.push_str(attribute);
-                out.push_str(" or '')");
-                rest = after;
-            }
-            None => {
-                out.push_str(word);
-                rest = after;
-            }
+        if let Some((attribute, after)) = attribute {
+            out.push_str("(params.");
+            out.push_str(word);
+            out.push_str(attribute);
+            out.push_str(" or '')");
+            rest = after;
+        } else {
+            out.push_str(word);
+            rest = after;
         }
         before = 'a';
     }

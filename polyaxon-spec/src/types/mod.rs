@@ -157,14 +157,13 @@ impl IoType {
                     .collect::<Result<_, _>>()
                     .map(Value::Object)
             }
-            Self::Optional(_) if value.is_null() => Ok(Value::Null),
+            Self::Optional(_) | Self::None if value.is_null() => Ok(Value::Null),
             Self::Optional(inner) => inner.coerce(value),
             Self::Union(types) => Self::coerce_union(types, value),
             Self::Literal(choices) => choice_of(choices, value).cloned().ok_or_else(|| {
                 let shown: Vec<String> = choices.iter().map(python::repr).collect();
                 mismatch(value, &format!("one of {}", shown.join(", ")))
             }),
-            Self::None if value.is_null() => Ok(Value::Null),
             Self::None => Err(mismatch(value, "nothing")),
         }
     }
@@ -254,8 +253,10 @@ fn choice_of<'a>(choices: &'a [Value], value: &Value) -> Option<&'a Value> {
         _ => *choice == value,
     };
     let as_text = |choice: &&Value| {
-        let text = value.as_str();
-        text.is_some_and(|text| text == python::text(choice) || text == choice.to_string())
+        let written = [python::text(choice), choice.to_string()];
+        value
+            .as_str()
+            .is_some_and(|text| written.iter().any(|form| form == text))
     };
     choices
         .iter()

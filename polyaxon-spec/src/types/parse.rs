@@ -83,7 +83,6 @@ fn split(text: &str) -> Option<Vec<&str>> {
             (Some(_), _) if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(mark), character) if mark == character => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(character),
             (None, '[') => depth += 1,
             (None, ']') => depth = depth.checked_sub(1)?,
@@ -91,7 +90,7 @@ fn split(text: &str) -> Option<Vec<&str>> {
                 parts.push(text.get(start..at)?.trim());
                 start = at + 1;
             }
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     if depth > 0 || quote.is_some() {
