@@ -4,11 +4,11 @@
 #   deploy/testbed/cluster-binaries.sh
 #
 # A version is built once and kept in the user's cache folder: seven minutes for Kubernetes on two
-# cores, two for the rest. GOMAXPROCS limits the cores that it takes.
+# cores, four for the rest. GOMAXPROCS limits the cores that it takes.
 set -euo pipefail
 cd "$(dirname "$0")/cluster"
 
-kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2
+kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2 dns=1.15.0
 cache=${POLYAXON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/polyaxon}/cluster
 minimum=$(sed -n 's/^go //p' kubernetes/go.mod)
 
@@ -35,6 +35,10 @@ build_kubernetes() {
     ln -s kubernetes "$1/kubectl"
 }
 
+build_dns() {
+    (cd dns && CGO_ENABLED=0 go build -trimpath -mod=readonly -ldflags '-s -w' -o "$1/dns" .)
+}
+
 build_containerd() {
     local module=github.com/containerd/containerd/v2
     CGO_ENABLED=0 GOBIN=$1 go install -trimpath -ldflags "-s -w -X $module/version.Version=v$containerd" \
@@ -52,9 +56,9 @@ mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock 9
 # Programs in one folder each, and one folder of links to exactly the versions above.
-links=$cache/k$kubernetes-c$containerd-r$runc
+links=$cache/k$kubernetes-c$containerd-r$runc-d$dns
 mkdir -p "$links"
-for program in kubernetes containerd runc; do
+for program in kubernetes containerd runc dns; do
     folder=$cache/$program-${!program}
     if [ ! -d "$folder" ]; then
         need_go

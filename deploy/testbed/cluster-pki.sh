@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Certificates and kubeconfig files of the testbed's cluster; made once per testbed.
+# Certificates and kubeconfig files of the testbed's cluster; made once per testbed
+# and version of this script.
 #
 #   deploy/testbed/cluster-pki.sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=cluster-settings.sh
 source "$(dirname "$0")/cluster-settings.sh"
 
-[ ! -e "$pki/complete" ] || exit 0
+version=$(sha256sum <"$0")
+[ "$(cat "$pki/version" 2>/dev/null)" != "$version" ] || exit 0
 umask 077
+rm -rf "$pki"
 mkdir -p "$pki"
 cd "$pki"
 
@@ -61,9 +64,10 @@ controller-manager system:kube-controller-manager
 scheduler system:kube-scheduler
 kubelet system:node:$node system:nodes
 proxy system:kube-proxy
+dns testbed:dns
 LIST
 
 password=$(openssl rand -hex 16)
 echo "testbed:$password" >"$cluster_dir/registry.credentials"
 htpasswd -Bin testbed <<<"$password" >"$pki/registry.htpasswd" 2>/dev/null
-touch complete
+echo "$version" >version

@@ -11,7 +11,8 @@ data=$cluster_dir/data
 registries=(registry-plain registry-private)
 control_plane=(etcd kube-apiserver controller-manager scheduler)
 on_node=(containerd kubelet proxy)
-all_services=("${registries[@]}" "${control_plane[@]}" "${on_node[@]}")
+others=(dns)
+all_services=("${registries[@]}" "${control_plane[@]}" "${on_node[@]}" "${others[@]}")
 pause_image=$plain_registry/pause:testbed
 
 kubectl() {
@@ -38,6 +39,7 @@ configure() {
     render containerd.toml "$config/containerd.toml"
     render kubelet.yaml "$config/kubelet.yaml"
     render kube-proxy.yaml "$config/kube-proxy.yaml"
+    render Corefile "$config/Corefile"
     render cni.conflist "$config/cni/10-testbed.conflist"
     mkdir -p "$config/registries"/{docker.io,"$plain_registry","$private_registry"}
     # Images of Docker Hub come from the base images of the plain registry where they are there.
@@ -98,6 +100,7 @@ command_of() {
                 --root-dir "$data/kubelet" --cert-dir "$data/kubelet-pki")
             ;;
         proxy) command=("$programs/kubernetes" kube-proxy --config "$config/kube-proxy.yaml" --hostname-override "$node") ;;
+        dns) command=("$programs/dns" -conf "$config/Corefile") ;;
         *) cluster_fail "unknown service \`$1\`: use one of ${all_services[*]}, or \`node\`" ;;
     esac
 }
@@ -111,6 +114,7 @@ ready() {
         containerd) "$programs/ctr" --address "$cluster_run/containerd.sock" --namespace k8s.io version >/dev/null 2>&1 ;;
         kubelet) curl_here --fail http://127.0.0.1:10248/healthz ;;
         proxy) curl_here --fail http://127.0.0.1:10256/healthz ;;
+        dns) curl_here --fail http://127.0.0.1:8181/ready ;;
         # They say nothing; work shows whether they run.
         controller-manager | scheduler) true ;;
     esac

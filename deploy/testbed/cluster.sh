@@ -7,9 +7,9 @@
 #                                                containerd, kube-proxy and every pod at once
 #   deploy/testbed/cluster.sh start NAME...      starts it again and waits until it answers
 #
-# It has RBAC, the Node authorizer, Pod Security, Services, user namespaces and pods that reach the
-# package registries; it has no cluster DNS and enforces no NetworkPolicy. It needs root, and a
-# machine has one at a time.
+# It has RBAC, the Node authorizer, Pod Security, Services with names, user namespaces, and pods that
+# reach the package registries; it enforces no NetworkPolicy. It needs root, and a machine has one at
+# a time.
 #
 # POLYAXON_KANIKO_IMAGE names a real executor image that takes the place of `kaniko-double`.
 # POLYAXON_POD_IMAGE_TAR and POLYAXON_KANIKO_DOUBLE_TAR are archives that are already built.
@@ -126,7 +126,10 @@ up() {
     base_images
     await 60 kube-apiserver
     start controller-manager scheduler kubelet proxy
-    await 60 kubelet proxy
+    kubectl create clusterrole testbed:dns --verb=list,watch --resource=services,namespaces,endpointslices.discovery.k8s.io >/dev/null
+    kubectl create clusterrolebinding testbed:dns --clusterrole=testbed:dns --user=testbed:dns >/dev/null
+    start dns
+    await 60 kubelet proxy dns
     kubectl wait --for=create "node/$node" --timeout=60s >/dev/null
     kubectl wait --for=condition=Ready "node/$node" --timeout=60s >/dev/null
     kubectl wait --for=create serviceaccount/default --timeout=60s >/dev/null
@@ -153,7 +156,7 @@ down() {
     owner=$(cluster_owner)
     # What another testbed has on this machine is not ours to end.
     [ -z "$owner" ] || [ "$owner" = "$cluster_dir" ] || return 0
-    end KILL "${control_plane[@]}" "${on_node[@]}"
+    end KILL "${control_plane[@]}" "${on_node[@]}" "${others[@]}"
     end TERM "${registries[@]}"
     kill_pods
     unmount "$cluster_run" "$cluster_dir"
