@@ -30,7 +30,8 @@ esac
 export POLYAXON_PROFILE=ci
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 echo "testbed: building the programs" >&2
-cargo build --quiet --locked --profile ci --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins >&2
+cargo build --quiet --locked --profile ci --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins \
+    --features polyaxon-agent/failpoints >&2
 deploy/images/pack-pod.sh "$target/ci/polyaxon-pod.oci.tar"
 [ -n "${POLYAXON_KANIKO_IMAGE-}" ] || "$here/pack-kaniko-double.sh" "$target/images/kaniko-double.oci.tar"
 

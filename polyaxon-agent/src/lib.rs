@@ -10,6 +10,7 @@ pub mod confirmation;
 pub mod data_dir;
 pub mod driver;
 pub mod executor;
+pub mod failpoint;
 pub mod hub;
 pub mod logs;
 pub mod machine;

@@ -12,6 +12,7 @@ use crate::attempt::AttemptKey;
 use crate::build_report::{self, BuildObserver};
 use crate::confirmation::Confirmer;
 use crate::executor::{Ending, Executor, ExecutorError, Observation, Seen};
+use crate::failpoint::Failpoint;
 use crate::hub::Backoff;
 use crate::logs::{ContainerKey, Shipper, follow};
 use crate::machine::{Confirmation, Event};
@@ -45,8 +46,12 @@ impl Tools {
     }
 
     pub(super) async fn create(self, plan: Arc<AttemptPlan>) {
+        Failpoint::BeforeCreate.hit();
         let event = match self.executor.create(&plan).await {
-            Ok(created) => Event::Created(created),
+            Ok(created) => {
+                Failpoint::AfterCreate.hit();
+                Event::Created(created)
+            }
             Err(ExecutorError::Unavailable { action, reason }) => {
                 Event::CreateFailed(format!("{action}: {reason}"))
             }
@@ -72,6 +77,7 @@ impl Tools {
             tools: self.clone(),
             key: plan.key.clone(),
             fence,
+            main: main.clone(),
             observed: main.zip(observer.clone()),
             names: HashSet::new(),
             tasks: JoinSet::new(),
@@ -163,6 +169,7 @@ struct Followers {
     tools: Tools,
     key: AttemptKey,
     fence: Arc<AtomicU64>,
+    main: Option<String>,
     /// The container that is read by somebody else, too.
     observed: Option<(String, Arc<BuildObserver>)>,
     names: HashSet<String>,
@@ -180,6 +187,11 @@ impl Followers {
         };
         if !self.names.insert(name.clone()) {
             return;
+        }
+        if self.main.as_ref() == Some(&name) {
+            Failpoint::DuringMain.hit();
+        } else {
+            Failpoint::DuringInit.hit();
         }
         let container = ContainerKey {
             attempt: self.key.clone(),

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Backoff, HubClient, HubError, LinkEvent};
 use crate::attempt::AttemptKey;
+use crate::failpoint::Failpoint;
 use crate::machine::LaunchOutcome;
 
 /// Reports in one call at most, as the protocol says.
@@ -161,8 +162,15 @@ impl Worker {
                 session: Some(session),
                 reports: reports.iter().map(message).collect(),
             };
+            let has_final = reports.iter().any(|report| report.is_final);
+            if has_final {
+                Failpoint::BeforeFinalReport.hit();
+            }
             match self.hub.report(request).await {
                 Ok(answer) => {
+                    if has_final {
+                        Failpoint::AfterFinalReport.hit();
+                    }
                     let mut fenced = Vec::new();
                     for report in reports {
                         let result = answer.results.iter().find(|result| {
