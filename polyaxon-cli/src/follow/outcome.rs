@@ -7,11 +7,16 @@ use polyaxon_proto::runs::v1::{Run, Status};
 use crate::app::App;
 use crate::error::Outcome;
 use crate::exit::Exit;
+use crate::view::failure::Extent;
 use crate::view::summary;
 
 /// The result of a run that ended. `with_log` adds the last lines of a failure's log.
 pub(crate) fn summarise(app: &App, run: &Run, with_log: bool) -> io::Result<()> {
-    for line in summary::lines(run, with_log) {
+    let extent = Extent {
+        log: with_log,
+        excerpt: app.ui.talk_is_terminal(),
+    };
+    for line in summary::lines(run, extent) {
         app.ui.talk(line)?;
     }
     if matches!(run.status(), Status::Failed | Status::UpstreamFailed) {

@@ -1,9 +1,10 @@
 //! Runs and their events.
 
-use polyaxon_proto::runs::v1::{BuildResult, Event, Failure, Run, Status};
+use polyaxon_proto::runs::v1::{Event, Run, Status};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::result::{BuildView, FailureView};
 use crate::ui::time;
 
 /// The lower-case name of a status.
@@ -67,24 +68,6 @@ pub(crate) struct RunView {
     compiled: Option<Value>,
 }
 
-#[derive(Serialize)]
-struct BuildView {
-    image: String,
-    digest: String,
-    digest_claimed: String,
-    confirmed: bool,
-    reason: String,
-    executor_image: String,
-}
-
-#[derive(Serialize)]
-struct FailureView {
-    class: String,
-    exit_code: Option<i32>,
-    container: String,
-    last_lines: Vec<String>,
-}
-
 impl From<&Run> for RunView {
     fn from(run: &Run) -> Self {
         let filled = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
@@ -117,30 +100,6 @@ impl From<&Run> for RunView {
             failure: run.failure.as_ref().map(FailureView::from),
             operation: serde_json::from_slice(&run.operation).ok(),
             compiled: serde_json::from_slice(&run.compiled).ok(),
-        }
-    }
-}
-
-impl From<&BuildResult> for BuildView {
-    fn from(build: &BuildResult) -> Self {
-        Self {
-            image: build.image.clone(),
-            digest: build.digest.clone(),
-            digest_claimed: build.digest_claimed.clone(),
-            confirmed: build.confirmed,
-            reason: build.reason.clone(),
-            executor_image: build.executor_image.clone(),
-        }
-    }
-}
-
-impl From<&Failure> for FailureView {
-    fn from(failure: &Failure) -> Self {
-        Self {
-            class: failure.class.clone(),
-            exit_code: failure.has_exit_code.then_some(failure.exit_code),
-            container: failure.container.clone(),
-            last_lines: failure.last_lines.clone(),
         }
     }
 }

@@ -2,17 +2,13 @@
 
 use polyaxon_proto::runs::v1::{Run, Status};
 
+use super::failure::{self, Extent};
 use super::run::{is_final, status_name};
-use crate::ui::log_line::message;
 use crate::ui::time;
 use crate::ui::{BAD, BOLD, DIM, GOOD, WARNING};
 
-/// The container whose log is followed.
-const MAIN_CONTAINER: &str = "polyaxon-main";
-
-/// Lines that end the following of a run. `with_log` shows the last lines of a failure's log, for a reader who
-/// did not see the log itself; those of another container than main are always shown.
-pub(crate) fn lines(run: &Run, with_log: bool) -> Vec<String> {
+/// Lines that end the following of a run.
+pub(crate) fn lines(run: &Run, extent: Extent) -> Vec<String> {
     let status = run.status();
     let colour = match status {
         Status::Succeeded => GOOD,
@@ -26,7 +22,7 @@ pub(crate) fn lines(run: &Run, with_log: bool) -> Vec<String> {
         why(run),
     )];
     result(run, &mut lines);
-    failure(run, with_log, &mut lines);
+    lines.extend(failure::lines(run, extent));
     lines
 }
 
@@ -66,30 +62,6 @@ fn result(run: &Run, lines: &mut Vec<String>) {
     }
 }
 
-fn failure(run: &Run, with_log: bool, lines: &mut Vec<String>) {
-    let Some(failure) = &run.failure else { return };
-    let exit_status = format!("exit status {}", failure.exit_code);
-    if failure.has_exit_code && !run.message.contains(&exit_status) {
-        lines.push(format!(
-            "{BOLD}exit{BOLD:#}    container `{}` ended with {exit_status}",
-            failure.container
-        ));
-    }
-    if !failure.class.is_empty() {
-        lines.push(format!("{BOLD}class{BOLD:#}   {}", failure.class));
-    }
-    let is_seen = !with_log && failure.container == MAIN_CONTAINER;
-    if !is_seen && !failure.last_lines.is_empty() {
-        lines.push(format!("{BOLD}last lines of the log{BOLD:#}"));
-        lines.extend(
-            failure
-                .last_lines
-                .iter()
-                .map(|line| format!("  {}", message(line))),
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use polyaxon_proto::runs::v1::{BuildResult, Failure};
@@ -97,7 +69,11 @@ mod tests {
     use super::*;
 
     fn shown(run: &Run, with_log: bool) -> String {
-        anstream::adapter::strip_str(&lines(run, with_log).join("\n")).to_string()
+        let extent = Extent {
+            log: with_log,
+            excerpt: false,
+        };
+        anstream::adapter::strip_str(&lines(run, extent).join("\n")).to_string()
     }
 
     fn run(status: Status) -> Run {

@@ -52,11 +52,44 @@ fn get_shows_what_there_is() -> Result<()> {
 }
 
 #[test]
+fn get_shows_what_a_build_did() -> Result<()> {
+    let hub = FakeHub::start(hub_with(succeeded()))?;
+    let home = Home::of(&hub)?;
+    insta::assert_snapshot!(home.polyaxon(&["ops", "get", "-uid", UUID])?);
+    Ok(())
+}
+
+#[test]
+fn a_run_without_its_agent_is_given_up() -> Result<()> {
+    let hub = FakeHub::start(hub_with(build(Status::Unknown)))?;
+    let home = Home::of(&hub)?;
+    let shown = home.polyaxon(&["ops", "get", "-uid", UUID])?;
+    assert!(shown.stderr.contains("--abandon"), "{shown}");
+    let output = home.polyaxon(&["ops", "stop", "-uid", UUID, "-y", "--abandon"])?;
+    assert_eq!(output.status, Some(0), "{output}");
+    let asked: Vec<bool> = hub
+        .state()
+        .stopped
+        .iter()
+        .map(|stop| stop.abandon)
+        .collect();
+    assert_eq!(asked, [true]);
+    Ok(())
+}
+
+#[test]
 fn statuses_of_a_run() -> Result<()> {
     let hub = FakeHub::start(hub_with(succeeded()))?;
     let home = Home::of(&hub)?;
     insta::assert_snapshot!(home.polyaxon(&["ops", "-uid", UUID, "statuses"])?);
     insta::assert_snapshot!(home.polyaxon(&["ops", "statuses", "-uid", UUID, "-w"])?);
+    let hub = FakeHub::start(hub_with(failed()))?;
+    let home = Home::of(&hub)?;
+    let failed = home.polyaxon(&["ops", "statuses", "-uid", UUID])?;
+    assert!(
+        failed.stderr.contains("line 2 of the Dockerfile"),
+        "{failed}"
+    );
     Ok(())
 }
 

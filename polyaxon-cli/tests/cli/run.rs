@@ -196,16 +196,31 @@ fn a_stopped_run_has_its_exit_status() -> Result<()> {
 fn a_refusal_of_the_hub_has_a_place_in_the_file() -> Result<()> {
     let hub = FakeHub::start(hub_with(succeeded()))?;
     let home = Home::of(&hub)?;
-    home.write("build.yaml", BUILD)?;
-    let mut refusal = Status::new(Code::InvalidArgument, "the operation is not valid");
+    home.write(
+        "build.yaml",
+        &BUILD.replace("docker-connection", "docker-conection"),
+    )?;
+    let mut refusal = Status::new(
+        Code::InvalidArgument,
+        "connection `docker-conection` is not in the catalog of the agent (in `params.destination.connection`); did you mean `docker-connection`?",
+    );
     refusal.metadata_mut().insert_bin(
         "polyaxon-diagnostics-bin",
         MetadataValue::from_bytes(
-            br#"[{"code":"PX0999","severity":"error","message":"the connection `docker-connection` does not exist","field":"params.destination.connection","help":"there is `docker-registry`"}]"#,
+            br#"[{"code":"PX0506","severity":"error","message":"connection `docker-conection` is not in the catalog of the agent","field":"params.destination.connection","help":"did you mean `docker-connection`?"}]"#,
         ),
     );
-    hub.state().refusal = Some(refusal);
+    hub.state().refusal = Some(refusal.clone());
     insta::assert_snapshot!(home.polyaxon(&["run", "-f", "build.yaml"])?);
+    hub.state().refusal = Some(refusal);
+    let output = home.polyaxon(&["check", "-f", "build.yaml", "-o", "json"])?;
+    let document: serde_json::Value = serde_json::from_str(&output.stdout)?;
+    let place = &document["diagnostics"][0]["place"];
+    assert_eq!(
+        (&place["source"], &place["line"]),
+        (&"build.yaml".into(), &6.into()),
+        "{output}"
+    );
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Runs as the hub of a test knows them.
 
-use polyaxon_proto::runs::v1::{BuildResult, Event, Failure, Run, Status};
+use polyaxon_proto::runs::v1::build_step::Kind;
+use polyaxon_proto::runs::v1::{
+    BaseImage, BuildResult, BuildStep, DockerfileLine, Event, Failure, Run, Status,
+};
 use polyaxon_proto::transfer::v1::LogChunk;
 
 use crate::fake_hub::State;
@@ -43,6 +46,20 @@ pub(crate) fn succeeded() -> Run {
             image: "127.0.0.1:5000/team/app:1".to_owned(),
             digest: format!("sha256:{}", "0a".repeat(32)),
             confirmed: true,
+            base_images: vec![BaseImage {
+                name: "busybox:1.36".to_owned(),
+                digest: String::new(),
+            }],
+            cache_hits: vec!["RUN true".to_owned()],
+            timeline: vec![BuildStep {
+                kind: Kind::Instruction.into(),
+                instruction: "RUN true".to_owned(),
+                seconds: 1.5,
+                cached: true,
+                ..BuildStep::default()
+            }],
+            layers: 2,
+            size_bytes: 2048,
             ..BuildResult::default()
         }),
         ..build(Status::Succeeded)
@@ -57,7 +74,16 @@ pub(crate) fn failed() -> Run {
             has_exit_code: true,
             container: "polyaxon-main".to_owned(),
             last_lines: vec!["no such package".to_owned()],
-            ..Failure::default()
+            class: "run_failed".to_owned(),
+            retry: "no".to_owned(),
+            message: "`RUN make` ended with exit status 2".to_owned(),
+            hint: "read the output".to_owned(),
+            instruction: "RUN make".to_owned(),
+            dockerfile_line: 2,
+            dockerfile_excerpt: vec![DockerfileLine {
+                number: 2,
+                text: "RUN make".to_owned(),
+            }],
         }),
         ..build(Status::Failed)
     }

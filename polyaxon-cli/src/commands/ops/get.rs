@@ -1,13 +1,14 @@
 use clap::Args;
+use polyaxon_proto::runs::v1::Status;
 
 use super::fetch;
 use crate::app::App;
 use crate::error::Outcome;
 use crate::exit::Exit;
-use crate::ui::log_line::message;
 use crate::ui::{Format, Table, time};
+use crate::view::failure::{excerpt, last_lines, outlook, place};
 use crate::view::run::{RunView, status_name};
-use crate::view::summary;
+use crate::view::{build, summary};
 
 /// Show a run: status, result, failure
 #[derive(Args)]
@@ -48,10 +49,10 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         ("started", exact(run.started_at.as_ref())),
         ("finished", exact(run.finished_at.as_ref())),
         ("duration", summary::duration(&run).unwrap_or_default()),
-        ("image", build.image),
-        ("digest", build.digest),
-        ("digest (not confirmed)", build.digest_claimed),
-        ("executor image", build.executor_image),
+        ("image", build.image.clone()),
+        ("digest", build.digest.clone()),
+        ("digest (not confirmed)", build.digest_claimed.clone()),
+        ("executor image", build.executor_image.clone()),
         (
             "exit status",
             if failure.has_exit_code {
@@ -60,19 +61,37 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
                 String::new()
             },
         ),
+        ("failure", failure.class.clone()),
+        ("failed at", place(&failure).unwrap_or_default()),
+        (
+            "outlook",
+            outlook(&failure.retry).unwrap_or_default().to_owned(),
+        ),
+        ("fix", failure.hint.clone()),
     ];
     let mut table = Table::new(&["FIELD", "VALUE"]);
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(build::rows(&build)) {
         if !value.is_empty() {
             table.push([name.to_owned(), value]);
         }
     }
     app.ui.table(&table)?;
+    if app.ui.talk_is_terminal() {
+        for line in excerpt(&failure) {
+            app.ui.talk(line)?;
+        }
+    }
     if !failure.last_lines.is_empty() {
         app.ui.talk("last lines of the log:")?;
-        for line in &failure.last_lines {
-            app.ui.talk(format_args!("  {}", message(line)))?;
+        for line in last_lines(&failure) {
+            app.ui.talk(line)?;
         }
+    }
+    if run.status() == Status::Unknown {
+        app.ui.next(format_args!(
+            "wait for the agent `{}`, or give the run up with `polyaxon ops stop -uid {uuid} --abandon`",
+            run.agent
+        ))?;
     }
     Ok(Exit::Succeeded)
 }

@@ -9,6 +9,8 @@ use crate::exit::Exit;
 use crate::follow::outcome::{goes_on, summarise};
 use crate::follow::screen::{Followed, Shown, show};
 use crate::ui::{Format, Table, time};
+use crate::view::failure::{self, Extent};
+use crate::view::result::FailureView;
 use crate::view::run::{EventView, status_name};
 
 /// Show how the status of a run changed
@@ -53,6 +55,7 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         let document = json!({
             "uuid": run.uuid,
             "status": status_name(run.status()),
+            "failure": run.failure.as_ref().map(FailureView::from),
             "events": views,
         });
         app.ui.document(arguments.output, &document)?;
@@ -70,5 +73,12 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         ]);
     }
     app.ui.table(&table)?;
+    let extent = Extent {
+        log: false,
+        excerpt: app.ui.talk_is_terminal(),
+    };
+    for line in failure::lines(&run, extent) {
+        app.ui.talk(line)?;
+    }
     Ok(exit)
 }

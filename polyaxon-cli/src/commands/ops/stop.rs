@@ -12,7 +12,8 @@ use crate::view::run::{RunView, is_final, status_name};
 #[derive(Args)]
 #[command(after_help = "Examples:
   polyaxon ops stop -uid UUID
-  polyaxon ops stop -uid UUID -y --reason \"wrong branch\"")]
+  polyaxon ops stop -uid UUID -y --reason \"wrong branch\"
+  polyaxon ops stop -uid UUID --abandon        when its agent never comes back")]
 pub(crate) struct Arguments {
     /// Do not ask
     #[arg(short, long)]
@@ -20,6 +21,9 @@ pub(crate) struct Arguments {
     /// A sentence for those who look at the run later
     #[arg(long, default_value = "")]
     reason: String,
+    /// End the run although its agent cannot: its containers may go on in the cluster
+    #[arg(long)]
+    abandon: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -29,8 +33,13 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
     let hub = app.hub()?;
     if !arguments.yes {
         let run = fetch(&hub, uuid).await?;
+        let what = if arguments.abandon {
+            "give up the run, whose containers may go on,"
+        } else {
+            "stop the run"
+        };
         let question = format!(
-            "stop the run `{}` ({}, {})?",
+            "{what} `{}` ({}, {})?",
             uuid,
             if run.name.is_empty() {
                 "no name"
@@ -52,7 +61,7 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
     let request = StopRequest {
         uuid: uuid.to_owned(),
         reason: arguments.reason.clone(),
-        abandon: false,
+        abandon: arguments.abandon,
     };
     let run = hub.answer(hub.runs().stop(request).await)?;
     if arguments.output != Format::Text {
@@ -62,6 +71,9 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
             "run `{uuid}` has ended: {}",
             status_name(run.status())
         ))?;
+        if run.reason == "Abandoned" {
+            app.ui.warn(&run.message)?;
+        }
     } else {
         app.ui.talk(format_args!("run `{uuid}` is being stopped"))?;
     }
