@@ -6,19 +6,26 @@ use super::context::Names;
 use super::render::failure;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::params::{declarations, type_of};
+use crate::params::{Params, declarations, type_of};
 use crate::template::is_template;
 use crate::types::IoType;
 
 /// Resolves `run.connections` and `run.init[].connection`, gives artifacts without a connection the default
-/// store, and puts inputs with `toInit` before the initializers of the run.
-pub(super) fn bind(document: &mut Value, names: &Names, catalog: &Catalog) -> Result<(), Report> {
+/// store, and puts inputs with `toInit` before the initializers of the run. A name that no agent has is reported where
+/// the user wrote it: in the param that brought it, else in the run.
+pub(super) fn bind(
+    document: &mut Value,
+    params: &Params,
+    names: &Names,
+    catalog: &Catalog,
+) -> Result<(), Report> {
     let from_params = initializers(document)?;
+    let mut written = Written::new(params);
     let Some(run) = document.get_mut("run").and_then(Value::as_object_mut) else {
         return Ok(());
     };
     if let Some(value) = run.get("connections").filter(|value| !value.is_null()) {
-        let listed = requested(value, names)?;
+        let listed = requested(value, names, &mut written)?;
         run.insert("connections".into(), json!(listed));
     }
     let mut inits = match run.get("init") {
@@ -39,7 +46,7 @@ pub(super) fn bind(document: &mut Value, names: &Names, catalog: &Catalog) -> Re
     };
     for (index, init) in inits.iter_mut().enumerate() {
         if let Some(init) = init.as_object_mut() {
-            bind_init(init, &format!("run.init[{index}]"), names)?;
+            bind_init(init, &format!("run.init[{index}]"), names, &mut written)?;
         }
     }
     let had_none = inits.is_empty();
@@ -62,11 +69,52 @@ pub(super) fn bind(document: &mut Value, names: &Names, catalog: &Catalog) -> Re
                 .into_iter()
                 .map(|name| (name, "run.init")),
         );
-    let unknown: Vec<Diagnostic> = references
-        .filter(|(name, _)| catalog.connection(name).is_none())
-        .map(|(name, field)| unknown_connection(&name, field, catalog))
-        .collect();
+    let mut unknown: Vec<Diagnostic> = Vec::new();
+    for (name, section) in references {
+        if catalog.connection(&name).is_none() {
+            let field = written.field(&name, section);
+            let finding = unknown_connection(&name, &field, catalog);
+            if !unknown.contains(&finding) {
+                unknown.push(finding);
+            }
+        }
+    }
     Report::from_diagnostics(unknown).map_or(Ok(()), Err)
+}
+
+/// Which names of connections the run says itself; others come from params.
+struct Written<'a> {
+    params: &'a Params,
+    literals: Vec<String>,
+}
+
+impl<'a> Written<'a> {
+    fn new(params: &'a Params) -> Self {
+        Self {
+            params,
+            literals: Vec::new(),
+        }
+    }
+
+    /// Takes note of a value of the run that is text without a template.
+    fn note(&mut self, value: &Value) {
+        if let Some(text) = value.as_str().filter(|text| !is_template(text)) {
+            self.literals.push(text.to_owned());
+        }
+    }
+
+    /// The field that says the name.
+    fn field(&self, name: &str, section: &str) -> String {
+        let is_literal = self.literals.iter().any(|literal| literal == name);
+        let param = self
+            .params
+            .iter()
+            .find(|(_, param)| param.connection.as_deref() == Some(name));
+        match param {
+            Some((param, _)) if !is_literal => format!("params.{param}.connection"),
+            _ => section.to_owned(),
+        }
+    }
 }
 
 /// Names in `run.connections`, once they are resolved.
@@ -102,7 +150,11 @@ fn wrong(field: &str, message: &str) -> Report {
         .into()
 }
 
-fn requested(value: &Value, names: &Names) -> Result<Vec<String>, Report> {
+fn requested(
+    value: &Value,
+    names: &Names,
+    written: &mut Written<'_>,
+) -> Result<Vec<String>, Report> {
     let rendered = match value {
         Value::String(text) => names
             .context
@@ -119,6 +171,7 @@ fn requested(value: &Value, names: &Names) -> Result<Vec<String>, Report> {
     let mut listed = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let field = format!("run.connections[{index}]");
+        written.note(item);
         let rendered = match item {
             Value::String(text) => names
                 .context
@@ -180,8 +233,16 @@ pub(super) fn unknown_connection(name: &str, field: &str, catalog: &Catalog) -> 
     .with_help(help)
 }
 
-fn bind_init(init: &mut Map<String, Value>, field: &str, names: &Names) -> Result<(), Report> {
+fn bind_init(
+    init: &mut Map<String, Value>,
+    field: &str,
+    names: &Names,
+    written: &mut Written<'_>,
+) -> Result<(), Report> {
     let field = format!("{field}.connection");
+    if let Some(connection) = init.get("connection") {
+        written.note(connection);
+    }
     let rendered = match init.get("connection") {
         None => return Ok(()),
         Some(Value::String(text)) => names

@@ -130,7 +130,7 @@ pub fn preview(
     let is_pipeline = is_pipeline(&document);
     let early = context::Names::early(&document, run)?;
     if !is_pipeline {
-        connections::bind(&mut document, &early, catalog)?;
+        connections::bind(&mut document, &compiled.params, &early, catalog)?;
     }
     render::operation(&mut document, &early)?;
     check_namespace(&document, catalog)?;

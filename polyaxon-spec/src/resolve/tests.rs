@@ -162,7 +162,7 @@ fn what_cannot_be_resolved_is_said_with_its_place() {
         (
             document(),
             json!({"destination": {"value": "a", "connection": "registri"}}),
-            "connection `registri` is not in the catalog of the agent (in `run.connections`); did you mean `registry`?",
+            "connection `registri` is not in the catalog of the agent (in `params.destination.connection`); did you mean `registry`?",
         ),
         (
             document(),
@@ -189,6 +189,37 @@ fn what_cannot_be_resolved_is_said_with_its_place() {
     ] {
         let report = resolve_with(document, params).expect_err(expected);
         assert!(report.to_string().contains(expected), "{report}");
+    }
+}
+
+#[test]
+fn an_unknown_connection_is_reported_where_it_was_written() {
+    let param = json!({"destination": {"value": "a", "connection": "nowhere"}});
+    let known = json!({"destination": {"value": "a", "connection": "registry"}});
+    let mut literal = document();
+    literal["run"]["connections"] = json!(["nowhere"]);
+    let mut init = document();
+    init["run"]["init"] =
+        json!([{"git": {"url": "https://h/r.git"}, "connection": "{{ params.repo.connection }}"}]);
+    init["inputs"] = json!([{"name": "repo", "type": "git", "isOptional": true}]);
+    let mut repo = known.clone();
+    repo["repo"] = json!({"value": {"url": "https://h/r.git"}, "connection": "nowhere"});
+    let mut to_init = repo.clone();
+    to_init["repo"]["toInit"] = json!(true);
+    for (document, params, expected) in [
+        (document(), param.clone(), "params.destination.connection"),
+        (literal.clone(), known, "run.connections"),
+        (literal, param, "run.connections"),
+        (init.clone(), repo, "params.repo.connection"),
+        (init, to_init, "params.repo.connection"),
+    ] {
+        let report = resolve_with(document, params).expect_err(expected);
+        let fields: Vec<&str> = report
+            .diagnostics()
+            .iter()
+            .map(|finding| finding.field_path.as_str())
+            .collect();
+        assert_eq!(fields, [expected], "{report}");
     }
 }
 
