@@ -43,7 +43,7 @@ case $#-${1-} in
         echo "$reference"
         ;;
     2-pause) pause "$2" ;;
-    2-pull) ctr images pull --local --hosts-dir "$cluster_dir/config/registries" "$2" >&2 ;;
+    2-pull) ctr images pull --local --hosts-dir "$cluster_dir/config/registries" "$2" >/dev/null ;;
     *)
         echo "cluster-images: say \`load\` with an archive and a repository, or \`pause\` or \`pull\` with a reference" >&2
         exit 2

@@ -3,7 +3,7 @@
 # the kernel settings that a node changes.
 #
 #   deploy/testbed/cluster-network.sh up
-#   deploy/testbed/cluster-network.sh settle     once the node is ready: puts back what only its start needs
+#   deploy/testbed/cluster-network.sh settle     after a start of the kubelet: puts back what it changes
 #   deploy/testbed/cluster-network.sh down
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=cluster-settings.sh
@@ -45,6 +45,15 @@ NFT
 }
 
 settle() {
+    local tenths=100
+    # The kubelet sets these some time after it answers.
+    until [ "$(sysctl --values vm.overcommit_memory kernel.panic kernel.panic_on_oops | tr '\n' ' ')" = '1 10 1 ' ]; do
+        if [ $((tenths -= 1)) -le 0 ]; then
+            echo "cluster: the kubelet did not set what it usually does" >&2
+            break
+        fi
+        sleep 0.1
+    done
     grep --invert-match ip_forward "$saved" | sysctl --quiet --load=- >/dev/null
 }
 

@@ -31,7 +31,9 @@ render() {
     mkdir -p "$(dirname "$2")"
     sed -e "s|@BRIDGE@|$bridge|; s|@CLUSTER@|$cluster_dir|; s|@CONFIG@|$config|; s|@DATA@|$data|; s|@GATEWAY@|$gateway|" \
         -e "s|@LOG_ROTATION@|$rotation|; s|@PAUSE@|$pause_image|; s|@PKI@|$pki|; s|@POD_NETWORK@|$pod_network|; s|@PODS_GROUP@|$pods_group|" \
-        -e "s|@PROGRAMS@|$programs|; s|@RUN@|$cluster_run|" "$cluster_settings/$1" >"$2"
+        -e "s|@PROGRAMS@|$programs|; s|@RUN@|$cluster_run|" "$cluster_settings/$1" >"$2.new"
+    # kube-proxy ends when its file is written.
+    if cmp --silent "$2.new" "$2"; then rm "$2.new"; else mv "$2.new" "$2"; fi
 }
 
 configure() {

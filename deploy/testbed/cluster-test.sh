@@ -48,7 +48,7 @@ snapshot() {
     ip rule | sed 's/^/rule /'
     ip netns list | sed 's/^/network namespace /'
     nft list ruleset | sed 's/^/filter /'
-    find /sys/fs/cgroup -type d | sed 's/^/group /'
+    find /sys/fs/cgroup -maxdepth 2 -type d | sed 's/^/group /'
     # Values that count something, or that differ by moment, are not settings.
     sysctl --all 2>/dev/null | grep -E '^(vm|kernel|net)\.' |
         grep -vE 'kernel\.random|ns_last_pid|nf_conntrack_count|\.stat|perf_event_max_sample|kernel\.pty\.nr|sched_domain' | sed 's/^/setting /'
@@ -79,6 +79,13 @@ eventually() {
 # refused WORDS COMMAND...: it must fail, and with these words.
 refused() {
     ! "${@:2}" >"$work/output" 2>&1 && grep --quiet --fixed-strings "$1" "$work/output"
+}
+
+# settled WHEN: the kernel settings that a node changes for itself are the machine's own again.
+settled() {
+    sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops | sed 's/^/setting /' >"$work/output"
+    [ "$(grep --count --line-regexp --fixed-strings --file="$work/output" "$work/before")" = 3 ] || fail "kernel settings $1: $(cat "$work/output")"
+    ok "kernel settings $1"
 }
 
 # build NAME REGISTRY [POD-FIELDS]: a Job that builds an image and pushes it.
@@ -130,6 +137,7 @@ seconds=$SECONDS
 variables=$("$here/cluster.sh" up)
 eval "$variables"
 ok "up after $((SECONDS - seconds)) s, with a testbed folder that is new"
+settled "after up"
 seconds=$SECONDS
 [ "$("$here/cluster.sh" up)" = "$variables" ] || fail "a second up prints the same"
 ok "a second up prints the same, after $((SECONDS - seconds)) s"
@@ -209,6 +217,9 @@ ok "the kubelet does not answer strangers"
 refused refused kubectl get nodes || fail "the API server is down"
 "$here/cluster.sh" start kube-apiserver
 kubectl get job plain >/dev/null || fail "the API server knows what it knew"
+kubectl expose pod server --name=later --port=80 --target-port=8080 >/dev/null
+later=$(kubectl get service later --output jsonpath='{.spec.clusterIP}')
+eventually 30 curl --silent --fail --max-time 5 --noproxy '*' --output /dev/null "http://$later/" || fail "a Service that came later answers"
 ok "the API server crashes and comes back"
 kubectl run sleeper --image=busybox:1.36 --restart=Never -- sleep 3600 >/dev/null
 kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
@@ -218,6 +229,7 @@ eventually 60 sh -c "[ \"\$('$POLYAXON_KUBECTL' get pod sleeper --output jsonpat
 build after "$POLYAXON_E2E_CLUSTER_REGISTRY"
 built after "http://$POLYAXON_E2E_CLUSTER_REGISTRY"
 ok "the node crashes and comes back"
+settled "after a crash of the node"
 
 seconds=$SECONDS
 "$here/cluster.sh" down

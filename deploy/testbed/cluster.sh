@@ -182,10 +182,13 @@ stop_some() {
 }
 
 start_some() {
-    local name command
+    local name command unsettled=
     [ -n "$(cluster_owner)" ] || cluster_fail "it is not up: run \`$0 up\`"
     configure
     for name in "$@"; do
+        if [ "$name" = kubelet ] || [ "$name" = node ]; then
+            service_running "$cluster_dir/services/kubelet" || unsettled=yes
+        fi
         if [ "$name" = node ]; then
             start containerd proxy
             # The kubelet gives up at once when it finds no runtime.
@@ -197,7 +200,7 @@ start_some() {
             await 60 "$name"
         fi
     done
-    "$here/cluster-network.sh" settle
+    [ -z "$unsettled" ] || "$here/cluster-network.sh" settle
 }
 
 action=${1-}
