@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::catalog::{Catalog, Resource};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::plan::{
-    ContainerPlan, EnvFrom, EnvSource, PodPlan, Role, Scheduling, VolumePlan, VolumeSource,
+    ContainerPlan, EnvFrom, EnvSource, EnvVar, PodPlan, Role, Scheduling, VolumePlan, VolumeSource,
 };
 
 /// The admin's exceptions; the default allows nothing.
@@ -17,11 +17,11 @@ use crate::plan::{
     reason = "each one is a switch of the file"
 )]
 pub struct Policy {
-    /// `securityContext.privileged`, and switching off what confines a container.
+    /// `securityContext.privileged`, switching off what confines a container, and block devices.
     pub allow_privileged: bool,
     /// `securityContext.capabilities.add`.
     pub allow_capabilities: bool,
-    /// `hostNetwork`, `hostPID`, `hostIPC` and host ports.
+    /// `hostNetwork`, `hostPID` and host ports.
     pub allow_host_namespaces: bool,
     /// hostPath volumes at or below these folders.
     pub allowed_host_paths: Vec<String>,
@@ -36,6 +36,7 @@ pub struct Policy {
 /// Checks a plan, before anything of the agent's own is added to it. Every denial names the field.
 pub fn check(plan: &PodPlan, policy: &Policy, catalog: &Catalog) -> Result<(), Report> {
     let mut check = Check {
+        plan,
         policy,
         catalog,
         denied: Vec::new(),
@@ -53,22 +54,30 @@ pub fn check(plan: &PodPlan, policy: &Policy, catalog: &Catalog) -> Result<(), R
     Report::from_diagnostics(check.denied).map_or(Ok(()), Err)
 }
 
-/// Variables that change what a program of ours does before it starts.
+/// Variables that change what a program of ours does before it starts, or whom it trusts.
 fn hijacks(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 14] = [
         "BASH_ENV",
+        "CDPATH",
+        "CURL_CA_BUNDLE",
         "ENV",
-        "GIT_EXEC_PATH",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
+        "GCONV_PATH",
+        "HOME",
+        "IFS",
         "NODE_OPTIONS",
-        "PERL5OPT",
-        "PYTHONSTARTUP",
+        "PATH",
+        "SSH_ASKPASS",
+        "SSH_AUTH_SOCK",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "XDG_CONFIG_HOME",
     ];
-    name.starts_with("LD_") || NAMES.contains(&name)
+    const FAMILIES: [&str; 5] = ["BASH_FUNC_", "GIT_", "LD_", "PERL5", "PYTHON"];
+    NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 struct Check<'a> {
+    plan: &'a PodPlan,
     policy: &'a Policy,
     catalog: &'a Catalog,
     denied: Vec<Diagnostic>,
@@ -108,6 +117,9 @@ impl Check<'_> {
                 format!("service account `{account}`"),
                 "allowedServiceAccounts",
             );
+        }
+        for name in &scheduling.image_pull_secrets {
+            self.secret(name, "run.environment.imagePullSecrets");
         }
         self.security(
             &scheduling.security_context,
@@ -278,7 +290,10 @@ impl Check<'_> {
                 }
                 EnvSource::Value(_) | EnvSource::ConfigMapKey { .. } | EnvSource::Field { .. } => {}
             }
-            if container.role.is_auxiliary() && hijacks(&variable.name) {
+            if container.role.is_auxiliary()
+                && hijacks(&variable.name)
+                && !self.is_of_connection(variable)
+            {
                 let what = format!("variable `{}` in a container of the agent", variable.name);
                 self.deny(at, what, "allowPrivileged");
             }
@@ -287,13 +302,21 @@ impl Check<'_> {
             let at = format!("{field}.envFrom");
             match whole {
                 EnvFrom::Secret(name) => self.secret(name, &at),
+                EnvFrom::ConfigMap(name) => self.variables_of(name, container.role, &at),
                 EnvFrom::Raw(raw) => {
-                    if let Some(name) = raw.pointer("/secretRef/name").and_then(Value::as_str) {
+                    let name = |pointer| raw.pointer(pointer).and_then(Value::as_str);
+                    if let Some(name) = name("/secretRef/name") {
                         self.secret(name, &at);
                     }
+                    if let Some(name) = name("/configMapRef/name") {
+                        self.variables_of(name, container.role, &at);
+                    }
                 }
-                EnvFrom::ConfigMap(_) => {}
             }
+        }
+        let devices = container.rest.get("volumeDevices");
+        for device in devices.and_then(Value::as_array).into_iter().flatten() {
+            self.device(device, &field);
         }
         let has_host_port = container
             .ports
@@ -309,6 +332,56 @@ impl Check<'_> {
         if let Some(context) = container.rest.get("securityContext") {
             self.security(context, &format!("{field}.securityContext"));
         }
+    }
+
+    /// A raw block device: only that of a connection, by the connection's name.
+    fn device(&mut self, device: &Value, field: &str) {
+        let name = device.get("name").and_then(Value::as_str);
+        let name = name.unwrap_or_default();
+        let claim = self
+            .catalog
+            .connection(name)
+            .filter(|known| known.kind == "volume_claim")
+            .and_then(|known| known.schema_text("volumeClaim"));
+        let of_catalog = claim.is_some_and(|claim| {
+            self.plan.volumes.iter().any(|volume| {
+                volume.name == name
+                    && matches!(&volume.source, VolumeSource::Claim { name, .. } if name == claim)
+            })
+        });
+        if !of_catalog && !self.policy.allow_privileged {
+            let what = format!("the block device `{name}`");
+            self.deny(format!("{field}.volumeDevices"), what, "allowPrivileged");
+        }
+    }
+
+    /// Whole ConfigMaps could bring our own containers any variable, so theirs are the catalog's.
+    fn variables_of(&mut self, config_map: &str, role: Role, field: &str) {
+        let connections = self.catalog.connections.iter();
+        let of_catalog = connections
+            .chain(&self.catalog.artifacts_store)
+            .filter_map(|connection| connection.config_map.as_ref())
+            .chain(&self.catalog.config_maps)
+            .any(|resource| resource.name == config_map);
+        if role.is_auxiliary() && !of_catalog && !self.policy.allow_privileged {
+            let what = format!("ConfigMap `{config_map}` in a container of the agent");
+            self.deny(field, what, "allowPrivileged");
+        }
+    }
+
+    /// Whether the admin set the variable, with this value, in a connection.
+    fn is_of_connection(&self, variable: &EnvVar) -> bool {
+        let EnvSource::Value(value) = &variable.source else {
+            return false;
+        };
+        let is = |known: &Value, field: &str, text: &str| {
+            known.get(field).and_then(Value::as_str) == Some(text)
+        };
+        let connections = self.catalog.connections.iter();
+        connections
+            .chain(&self.catalog.artifacts_store)
+            .flat_map(|connection| &connection.env)
+            .any(|known| is(known, "name", &variable.name) && is(known, "value", value))
     }
 }
 

@@ -9,7 +9,9 @@ use crate::source::Source;
 fn catalog() -> Catalog {
     let text = "runsSa: runs\nagentSecretName: agent-token\nsecrets: [{name: shared}]\nconnections:\n\
         - {name: data, kind: host_path, schema: {hostPath: /srv/data, mountPath: /data}}\n\
-        - {name: registry, kind: registry, secret: {name: conf, mountPath: /kaniko/.docker}}\n";
+        - {name: registry, kind: registry, secret: {name: conf, mountPath: /kaniko/.docker}}\n\
+        - {name: blocks, kind: volume_claim, schema: {volumeClaim: disk, mountPath: /disk}}\n\
+        - {name: code, kind: git, schema: {url: https://h/r}, configMap: {name: git-settings}, env: [{name: GIT_SSL_CAINFO, value: /ca.pem}]}\n";
     AgentConfig::read(&Source::new("agent.yaml", text))
         .expect("valid")
         .catalog()
@@ -70,6 +72,20 @@ fn what_the_catalog_offers_is_allowed() {
 
 type Change = fn(&mut PodPlan);
 
+fn device(plan: &mut PodPlan, volume: &str, claim: &str) {
+    plan.volumes.push(VolumePlan {
+        name: volume.into(),
+        source: VolumeSource::Claim {
+            name: claim.into(),
+            read_only: None,
+        },
+    });
+    plan.containers[0].rest.insert(
+        "volumeDevices".into(),
+        json!([{"name": volume, "devicePath": "/dev/xvda"}]),
+    );
+}
+
 fn context(plan: &mut PodPlan, context: Value) {
     plan.containers[0]
         .rest
@@ -98,10 +114,9 @@ fn context(plan: &mut PodPlan, context: Value) {
     |p: &mut PodPlan| p.containers[0].env.push(EnvVar { name: "T".into(), source: EnvSource::Raw(json!({"valueFrom": {"secretKeyRef": {"name": "other"}, "x": 1}})), shortcut: false }),
     "run.container.env[T]"
 )]
-#[case(
-    |p: &mut PodPlan| p.init_containers.push(ContainerPlan { role: Role::Git, env: vec![EnvVar::value("LD_PRELOAD", "/x.so")], ..ContainerPlan::default() }),
-    "`LD_PRELOAD`"
-)]
+#[case(|p: &mut PodPlan| p.scheduling.image_pull_secrets.push("other".into()), "run.environment.imagePullSecrets")]
+#[case(|p: &mut PodPlan| device(p, "v", "disk"), "run.container.volumeDevices")]
+#[case(|p: &mut PodPlan| device(p, "blocks", "another"), "the block device `blocks`")]
 fn what_reaches_beyond_the_pod_is_denied(#[case] change: Change, #[case] expected: &str) {
     let mut plan = plan();
     change(&mut plan);
@@ -150,5 +165,70 @@ fn the_agents_own_token_is_for_its_own_container() {
         }],
         ..ContainerPlan::default()
     });
+    assert_eq!(check(&plan, &Policy::default(), &catalog()), Ok(()));
+}
+
+/// A container of ours that a user's file adds to.
+fn init(env: Vec<EnvVar>, env_from: Vec<EnvFrom>) -> PodPlan {
+    let mut plan = plan();
+    plan.init_containers.push(ContainerPlan {
+        name: "clone".into(),
+        role: Role::Git,
+        env,
+        env_from,
+        ..ContainerPlan::default()
+    });
+    plan
+}
+
+#[rstest]
+#[case("LD_PRELOAD")]
+#[case("PATH")]
+#[case("HOME")]
+#[case("GIT_CONFIG_COUNT")]
+#[case("GIT_CONFIG_GLOBAL")]
+#[case("GIT_CONFIG_PARAMETERS")]
+#[case("GIT_PROXY_COMMAND")]
+#[case("GIT_TEMPLATE_DIR")]
+#[case("GIT_SSH")]
+#[case("GIT_SSH_VARIANT")]
+#[case("PYTHONPATH")]
+#[case("SSL_CERT_FILE")]
+fn a_variable_that_turns_our_programs_around_is_denied(#[case] name: &str) {
+    let given = init(vec![EnvVar::value(name, "/x")], vec![]);
+    let report = check(&given, &Policy::default(), &catalog()).expect_err("denied");
+    let text = report.to_string();
+    assert!(
+        text.contains(&format!("run.init[clone].container.env[{name}]")),
+        "{text}"
+    );
+    let mut main = plan();
+    main.containers[0].env = vec![EnvVar::value(name, "/x")];
+    assert_eq!(check(&main, &Policy::default(), &catalog()), Ok(()));
+}
+
+#[test]
+fn our_containers_take_what_the_admin_gave() {
+    let is_allowed = |env: Vec<EnvVar>, env_from: Vec<EnvFrom>| {
+        check(&init(env, env_from), &Policy::default(), &catalog()).is_ok()
+    };
+    assert!(is_allowed(
+        vec![
+            EnvVar::value("GIT_SSL_CAINFO", "/ca.pem"),
+            EnvVar::value("https_proxy", "http://p"),
+        ],
+        vec![EnvFrom::ConfigMap("git-settings".into())],
+    ));
+    let other = EnvVar::value("GIT_SSL_CAINFO", "/mine.pem");
+    assert!(!is_allowed(vec![other], vec![]));
+    assert!(!is_allowed(vec![], vec![EnvFrom::ConfigMap("mine".into())]));
+    let raw = json!({"prefix": "LD_", "configMapRef": {"name": "mine"}});
+    assert!(!is_allowed(vec![], vec![EnvFrom::Raw(raw)]));
+}
+
+#[test]
+fn a_block_device_of_a_connection_is_allowed() {
+    let mut plan = plan();
+    device(&mut plan, "blocks", "disk");
     assert_eq!(check(&plan, &Policy::default(), &catalog()), Ok(()));
 }
