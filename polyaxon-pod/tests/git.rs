@@ -1,8 +1,10 @@
 //! The step `git` on real repositories: local ones, and one behind a server that wants a password.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -51,7 +53,7 @@ fn step(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_polyaxon-pod"))
         .args(["initializer", "git"])
         .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("HOME", "/nonexistent")
         .env_remove("POLYAXON_RUN_INSTANCE")
         .envs(variables.iter().copied())
         .output()
@@ -128,12 +130,10 @@ fn submodules_come_along() {
     let repo_path = format!("--repo-path={}", path.display());
     let url = format!("--url={}", outer.display());
     let flags = r#"--flags=["--recurse-submodules"]"#;
-    let local = [
-        ("GIT_CONFIG_COUNT", "1"),
-        ("GIT_CONFIG_KEY_0", "protocol.file.allow"),
-        ("GIT_CONFIG_VALUE_0", "always"),
-    ];
-    let output = step(&local, &[&repo_path, &url, flags]);
+    let settings = "[protocol \"file\"]\nallow = always\n";
+    std::fs::write(root.path().join(".gitconfig"), settings).unwrap();
+    let home = [("HOME", root.path().to_str().unwrap())];
+    let output = step(&home, &[&repo_path, &url, flags]);
     assert_file(&path.join("inner"), "two", &output);
 }
 
@@ -170,6 +170,37 @@ fn options_in_place_of_values_are_refused() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
     assert!(!mark.exists());
+}
+
+#[test]
+fn variables_do_not_make_git_run_anything() {
+    let root = tempfile::tempdir().unwrap();
+    let url = format!("--url={}", repository(root.path()).display());
+    let mark = root.path().join("mark");
+    let hooks = root.path().join("hooks");
+    std::fs::create_dir(&hooks).unwrap();
+    let hook = hooks.join("post-checkout");
+    std::fs::write(&hook, format!("#!/bin/sh\ntouch {}\n", mark.display())).unwrap();
+    std::fs::set_permissions(&hook, Permissions::from_mode(0o755)).unwrap();
+    let template = root.path().to_str().unwrap();
+    let hooks = hooks.to_str().unwrap();
+    let ways: [&[(&str, &str)]; 2] = [
+        &[
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", "core.hooksPath"),
+            ("GIT_CONFIG_VALUE_0", hooks),
+        ],
+        &[("GIT_TEMPLATE_DIR", template)],
+    ];
+    for (number, variables) in ways.into_iter().enumerate() {
+        let path = root.path().join(format!("clone-{number}"));
+        let output = step(
+            variables,
+            &[&format!("--repo-path={}", path.display()), &url],
+        );
+        assert_file(&path, "two", &output);
+        assert!(!mark.exists(), "{variables:?}");
+    }
 }
 
 #[test]

@@ -16,6 +16,32 @@ use crate::ui;
 /// command line nor in a file.
 const HELPER: &str = r#"!f() { test "$1" = get && printf 'username=%s\npassword=%s\n' "$POLYAXON_GIT_USER" "$POLYAXON_GIT_PASSWORD"; }; f"#;
 
+/// What git and the programs that it starts see of the container's variables: how to reach a host
+/// and whom to trust. Every other one could make git run something else.
+const PASSED_ON: [&str; 21] = [
+    "ALL_PROXY",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "GIT_SSL_NO_VERIFY",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "LC_ALL",
+    "NO_PROXY",
+    "PATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
 /// Why a git command did not do its work.
 #[derive(Debug, Error)]
 pub(crate) enum ProgramError {
@@ -111,9 +137,12 @@ impl Git {
         }
         command
             .args(arguments)
-            .env_remove("POLYAXON_GIT_CREDENTIALS")
-            .env_remove("GIT_ASKPASS")
-            .env_remove("SSH_ASKPASS")
+            .env_clear()
+            .envs(
+                PASSED_ON
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
