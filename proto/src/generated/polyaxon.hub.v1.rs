@@ -869,7 +869,7 @@ pub enum Scope {
     User = 2,
     /// The agent protocol, as the agent of the token's name.
     Agent = 3,
-    /// Append artifacts and events to one run.
+    /// Read one run, its events and its log. The hub makes these itself, short-lived.
     Run = 4,
 }
 impl Scope {
