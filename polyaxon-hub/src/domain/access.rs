@@ -23,7 +23,7 @@ pub enum Scope {
     User,
     /// The agent protocol, as the agent of the token's name.
     Agent,
-    /// Read and append to one run.
+    /// Read one run, its events and its log.
     Run,
 }
 
@@ -94,12 +94,12 @@ pub struct TokenRecord {
 pub enum Refused {
     /// No token of this secret.
     #[error(
-        "the token is not known to this hub: check it with `polyaxon whoami`, or ask an admin for a new one"
+        "the token is not known to this hub: ask an admin for a new one and log in with `polyaxon login --token TOKEN`"
     )]
     Unknown,
     /// Its time is over.
     #[error(
-        "the token `{name}` has expired: ask an admin for a new one and run `polyaxon login --token`"
+        "the token `{name}` has expired: ask an admin for a new one and log in with `polyaxon login --token TOKEN`"
     )]
     Expired {
         /// Name of the token.
@@ -107,7 +107,7 @@ pub enum Refused {
     },
     /// It was taken back.
     #[error(
-        "the token `{name}` was revoked: ask an admin for a new one and run `polyaxon login --token`"
+        "the token `{name}` was revoked: ask an admin for a new one and log in with `polyaxon login --token TOKEN`"
     )]
     Revoked {
         /// Name of the token.

@@ -134,7 +134,7 @@ async fn identify(hub: &Hub, headers: &HeaderMap) -> Result<Principal, Status> {
             errors::status(
                 Code::Unauthenticated,
                 "TOKEN_MISSING",
-                "this hub wants a token: run `polyaxon login --token`, the first one is in `admin.token` of the hub's data folder",
+                "this hub wants a token: log in with `polyaxon login --token TOKEN`, the first one is in `admin.token` of the hub's data folder",
             )
         })?;
     let now = hub.clock.now();

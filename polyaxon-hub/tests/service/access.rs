@@ -5,6 +5,8 @@ use polyaxon_proto::hub::v1::{
     CreateProjectRequest, CreateTokenRequest, ListProjectsRequest, ListTokensRequest,
     ResolveRequest, RevokeTokenRequest, Scope, WhoAmIRequest,
 };
+use polyaxon_proto::runs::v1::ListRequest;
+use polyaxon_proto::runs::v1::runs_client::RunsClient;
 use tonic::Code;
 
 use crate::support::{TestHub, bearer, reason};
@@ -29,7 +31,16 @@ async fn the_first_admin_is_who_the_file_says() {
 #[tokio::test]
 async fn without_a_good_token_nobody_gets_in() {
     let hub = TestHub::start().await;
+    let ana = hub.token("ana", Scope::User).await;
+    hub.access(&hub.admin_token())
+        .await
+        .revoke_token(RevokeTokenRequest {
+            token: "ana".into(),
+        })
+        .await
+        .unwrap();
     for (token, expected) in [
+        (ana.as_str(), "TOKEN_REVOKED"),
         ("", "TOKEN_MISSING"),
         ("plx_wrong", "TOKEN_UNKNOWN"),
         ("plxr_abc.99999999999999.00", "TOKEN_UNKNOWN"),
@@ -49,6 +60,7 @@ async fn without_a_good_token_nobody_gets_in() {
             token.is_empty() || !status.message().contains(token),
             "secrets stay out of messages"
         );
+        assert_is_documented(&status);
     }
 }
 
@@ -58,18 +70,19 @@ async fn a_token_ends_with_its_time_or_its_revocation() {
     let mut admin = hub.access(&hub.admin_token()).await;
     let made = admin
         .create_token(CreateTokenRequest {
-            name: "ci".into(),
+            name: "ana".into(),
             scope: Scope::User.into(),
             expires_in_seconds: 60,
         })
         .await
         .unwrap()
         .into_inner();
-    let mut ci = hub.access(&made.secret).await;
-    ci.who_am_i(WhoAmIRequest {}).await.unwrap();
+    let mut ana = hub.access(&made.secret).await;
+    ana.who_am_i(WhoAmIRequest {}).await.unwrap();
     hub.clock.advance(61);
-    let status = ci.who_am_i(WhoAmIRequest {}).await.unwrap_err();
+    let status = ana.who_am_i(WhoAmIRequest {}).await.unwrap_err();
     assert_eq!(reason(&status), "TOKEN_EXPIRED");
+    assert_is_documented(&status);
 
     let other = hub.token("other", Scope::User).await;
     let mut other = hub.access(&other).await;
@@ -131,6 +144,38 @@ async fn a_client_of_this_version_or_of_none_gets_as_far_as_its_token() {
         let status = access.who_am_i(WhoAmIRequest {}).await.unwrap_err();
         assert_eq!(reason(&status), "TOKEN_UNKNOWN", "{version}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_is_too_far_away_is_refused_before_its_token_counts() {
+    let hub = TestHub::start().await;
+    let token = hub.admin_token();
+    for token in [token.as_str(), "plx_wrong"] {
+        let bearer = bearer(token).with_version("99.0.0");
+        let mut access = AccessClient::with_interceptor(hub.channel().await, bearer.clone());
+        let status = access.who_am_i(WhoAmIRequest {}).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status)),
+            (Code::FailedPrecondition, "VERSION_SKEW")
+        );
+        assert_is_documented(&status);
+        let mut runs = RunsClient::with_interceptor(hub.channel().await, bearer);
+        let status = runs.list(ListRequest::default()).await.unwrap_err();
+        assert_eq!(reason(&status), "VERSION_SKEW");
+    }
+}
+
+/// The words are those that tests of clients are made with.
+fn assert_is_documented(status: &tonic::Status) {
+    let text = include_str!("../../../proto/testdata/refusals.json");
+    let refusals: serde_json::Value = serde_json::from_str(text).unwrap();
+    let expected = &refusals[reason(status)];
+    let message = expected["message"].as_str().unwrap();
+    assert_eq!(
+        status.message(),
+        message.replace("HUB_VERSION", env!("CARGO_PKG_VERSION"))
+    );
+    assert_eq!(status.code() as i64, expected["code"]);
 }
 
 #[tokio::test]

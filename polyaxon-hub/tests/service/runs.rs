@@ -246,7 +246,10 @@ hubRef: kaniko
     let wrong = seed.replace("docker-connection", "docker-conection");
     let refused = user.try_create(&sent(&wrong), "").await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
-    assert!(refused.message().contains("docker-conection"), "{refused}");
+    assert_eq!(
+        refused.message(),
+        "connection `docker-conection` is not in the catalog of the agent (in `params.destination.connection`); did you mean `docker-connection`?"
+    );
     let missing = seed.replace("destination:", "target:");
     let refused = user.try_create(&sent(&missing), "").await.unwrap_err();
     assert!(refused.message().contains("destination"), "{refused}");
