@@ -58,18 +58,18 @@ pub(crate) enum HubError {
 impl HubError {
     /// The error of a call to `host`.
     pub(crate) fn of_status(host: &str, status: &Status) -> Self {
-        if status.code() == Code::Unavailable {
-            return Self::Unreachable {
-                host: host.to_owned(),
-                reason: root_cause(status),
-            };
-        }
         let metadata = status.metadata();
         let reason = metadata
             .get("polyaxon-reason")
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
+        if status.code() == Code::Unavailable && reason.is_empty() {
+            return Self::Unreachable {
+                host: host.to_owned(),
+                reason: root_cause(status),
+            };
+        }
         let diagnostics = metadata
             .get_bin("polyaxon-diagnostics-bin")
             .and_then(|value| value.to_bytes().ok())
@@ -109,7 +109,10 @@ impl HubError {
             Self::Address { .. } | Self::Token => false,
             Self::Unreachable { .. } => true,
             Self::Answer { code, message, .. } => match code {
-                Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => true,
+                Code::Unavailable
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::ResourceExhausted => true,
                 // tonic reports a connection that broke in the middle of a stream like this.
                 Code::Unknown | Code::Internal => {
                     message.contains("transport") || message.contains("h2 protocol")
@@ -119,7 +122,7 @@ impl HubError {
         }
     }
 
-    /// What the user can do next.
+    /// What the user can do next; nothing where the hub's own sentence says it, as those with a reason do.
     pub(crate) fn next_step(&self) -> Option<String> {
         match self {
             Self::Address { .. } | Self::Token => None,
@@ -128,9 +131,7 @@ impl HubError {
                     .to_owned(),
             ),
             Self::Answer { code, reason, .. } => match code {
-                _ if reason == "VERSION_SKEW" => {
-                    Some("compare both with `polyaxon version`; upgrade the hub first".to_owned())
-                }
+                _ if !reason.is_empty() => None,
                 Code::Unauthenticated => {
                     Some("log in with `polyaxon login --token TOKEN`".to_owned())
                 }

@@ -15,6 +15,7 @@ use polyaxon_proto::runs::v1::{
 use polyaxon_proto::transfer::v1::transfer_server::{Transfer, TransferServer};
 use polyaxon_proto::transfer::v1::{LogChunk, ReadLogsRequest};
 use tokio_stream::{Stream, StreamExt as _};
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 /// The only token that is accepted.
@@ -104,9 +105,8 @@ impl FakeHub {
             let expected = format!("Bearer {TOKEN}");
             match request.metadata().get("authorization") {
                 Some(token) if token.as_bytes() == expected.as_bytes() => Ok(request),
-                _ => Err(Status::unauthenticated(
-                    "the token is not known to this hub",
-                )),
+                Some(_) => Err(refusal("TOKEN_UNKNOWN")),
+                None => Err(refusal("TOKEN_MISSING")),
             }
         };
         let router = tonic::transport::Server::builder()
@@ -127,6 +127,22 @@ impl FakeHub {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.shared.lock()
     }
+}
+
+/// A refusal in the words of the real hub, whose tests are held to the same file.
+pub(crate) fn refusal(reason: &'static str) -> Status {
+    let text = include_str!("../../../proto/testdata/refusals.json");
+    let refusals: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let message = refusals[reason]["message"].as_str().unwrap_or_default();
+    let code = refusals[reason]["code"].as_i64().unwrap_or_default();
+    let mut status = Status::new(
+        i32::try_from(code).unwrap_or_default().into(),
+        message.replace("HUB_VERSION", env!("CARGO_PKG_VERSION")),
+    );
+    status
+        .metadata_mut()
+        .insert("polyaxon-reason", MetadataValue::from_static(reason));
+    status
 }
 
 fn unknown(what: &str) -> Status {

@@ -248,18 +248,3 @@ fn uploads_are_refused_instead_of_ignored() -> Result<()> {
     assert!(hub.state().created.is_empty());
     Ok(())
 }
-
-#[test]
-fn versions_that_do_not_fit() -> Result<()> {
-    let hub = FakeHub::start(hub_with(succeeded()))?;
-    let home = Home::of(&hub)?;
-    home.write("build.yaml", BUILD)?;
-    let mut skew = Status::failed_precondition("the hub has version 0.9.0 and this client 0.1.0");
-    skew.metadata_mut().insert(
-        "polyaxon-reason",
-        MetadataValue::from_static("VERSION_SKEW"),
-    );
-    hub.state().refusal = Some(skew);
-    insta::assert_snapshot!(home.polyaxon(&["run", "-f", "build.yaml"])?);
-    Ok(())
-}
