@@ -1,6 +1,6 @@
 //! Running a program and keeping all that a user would see of it.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,49 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
     };
     Ok(Output {
         status: status.code(),
+        stdout,
+        stderr,
+        took: started.elapsed(),
+    })
+}
+
+/// Runs to the end and calls `probe` when a line with `mark` comes out of standard output, while
+/// the program still runs.
+///
+/// # Errors
+/// The program cannot be started, ends without that line, or `probe` fails.
+pub fn run_and_probe(
+    command: &mut Command,
+    mark: &str,
+    probe: impl FnOnce() -> Result<()>,
+) -> Result<Output> {
+    let started = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {command:?}"))?;
+    let stderr = drain(child.stderr.take());
+    let mut stdout = String::new();
+    let mut lines = BufReader::new(child.stdout.take().context("no standard output")?);
+    let mut probe = Some(probe);
+    while lines.read_line(&mut stdout)? > 0 {
+        let line = stdout.lines().next_back().unwrap_or_default();
+        if line.contains(mark)
+            && let Some(probe) = probe.take()
+        {
+            probe()?;
+        }
+    }
+    let status = child.wait()?.code();
+    let stderr = stderr.join().unwrap_or_default();
+    ensure!(
+        probe.is_none(),
+        "`{mark}` was not printed\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+    );
+    Ok(Output {
+        status,
         stdout,
         stderr,
         took: started.elapsed(),

@@ -1,6 +1,7 @@
 //! A loopback git server over one repository.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -56,6 +57,7 @@ impl GitServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()?;
         let server = Self {
             daemon,
@@ -77,12 +79,11 @@ impl GitServer {
 
 impl Drop for GitServer {
     fn drop(&mut self) {
-        // `git daemon` is the parent of the process that listens; both carry the same port.
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-        let _ = Command::new("pkill")
-            .args(["-f", &format!("port={}", self.port)])
+        // `git daemon` is the parent of the process that listens; both are one group.
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", self.daemon.id())])
             .status();
+        let _ = self.daemon.wait();
     }
 }
 

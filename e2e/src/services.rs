@@ -33,7 +33,14 @@ impl Services {
     /// # Errors
     /// A part of the testbed is missing, or one of both does not come up.
     pub fn start() -> Result<Self> {
-        let testbed = Testbed::from_environment()?;
+        Self::start_on(Testbed::from_environment()?)
+    }
+
+    /// Starts both with other parts around them, for example a proxy before the registry.
+    ///
+    /// # Errors
+    /// One of both does not come up.
+    pub fn start_on(testbed: Testbed) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         for name in ["store", "secrets", "hub", "agent"] {
             fs::create_dir_all(folder.path().join(name))?;
@@ -77,12 +84,16 @@ impl Services {
         self.folder.path()
     }
 
-    fn spawn(&self, program: &str, arguments: &[&str]) -> Result<Child> {
+    fn spawn(&self, program: &str, arguments: &[&str], failpoint: Option<&str>) -> Result<Child> {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path(&format!("{program}.log")))?;
-        Command::new(self.testbed.binaries.join(program))
+        let mut command = Command::new(self.testbed.binaries.join(program));
+        if let Some(failpoint) = failpoint {
+            command.env("POLYAXON_FAILPOINT", failpoint);
+        }
+        command
             .current_dir(self.folder())
             .args(arguments)
             .env("POLYAXON_POD_IMAGE_TAR", &self.testbed.pod_image)
@@ -100,7 +111,7 @@ impl Services {
     pub fn start_hub(&mut self) -> Result<()> {
         let listen = format!("127.0.0.1:{}", self.port);
         let arguments = ["--listen", &listen, "--data-dir", "hub", "--print-address"];
-        let mut hub = self.spawn("polyaxon-hub", &arguments)?;
+        let mut hub = self.spawn("polyaxon-hub", &arguments, None)?;
         let line = wait_for_line(&mut hub, "http");
         self.hub = Some(hub);
         line
@@ -111,6 +122,30 @@ impl Services {
     /// # Errors
     /// It does not come up.
     pub fn start_agent(&mut self) -> Result<()> {
+        self.agent = Some(self.agent_on("agent", None)?);
+        Ok(())
+    }
+
+    /// Starts the agent so that it kills itself at a failpoint (`polyaxon-agent/src/failpoint.rs`).
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_agent_with_failpoint(&mut self, failpoint: &str) -> Result<()> {
+        self.agent = Some(self.agent_on("agent", Some(failpoint))?);
+        Ok(())
+    }
+
+    /// Waits until the agent has ended by itself.
+    ///
+    /// # Errors
+    /// It goes on.
+    pub fn wait_for_agents_end(&mut self, limit: Duration) -> Result<()> {
+        let mut agent = self.agent.take().context("it does not run")?;
+        eventually(limit, || agent.try_wait()?.context("the agent still runs"))?;
+        Ok(())
+    }
+
+    fn agent_on(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
         let hub = self.host();
         let socket = self.testbed.engine_socket.display().to_string();
         let mut agent = self.spawn(
@@ -123,14 +158,36 @@ impl Services {
                 "--token-file",
                 "agent.token",
                 "--data-dir",
-                "agent",
+                data_dir,
                 "--engine-socket",
                 &socket,
             ],
+            failpoint,
         )?;
-        let line = wait_for_line(&mut agent, "agent ready");
-        self.agent = Some(agent);
-        line
+        wait_for_line(&mut agent, "agent ready")?;
+        Ok(agent)
+    }
+
+    /// Sends a signal (`STOP`, `CONT`) to the agent.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn signal_agent(&self, signal: &str) -> Result<()> {
+        let agent = self.agent.as_ref().context("the agent does not run")?;
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), &agent.id().to_string()])
+            .status()?;
+        ensure!(sent.success(), "the signal was not sent");
+        Ok(())
+    }
+
+    /// Starts a second agent with the same token and a folder of its own.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_second_agent(&self) -> Result<Running> {
+        fs::create_dir_all(self.path("agent-two"))?;
+        self.agent_on("agent-two", None).map(Running)
     }
 
     /// SIGKILL for the hub.
@@ -261,6 +318,17 @@ impl Services {
                 format!("--- {name}\n{text}")
             })
             .join("\n")
+    }
+}
+
+/// A process that is killed when dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
