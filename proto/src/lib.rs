@@ -2,6 +2,8 @@
 //!
 //! Generated code is checked in under `src/generated`; `cargo run -p xtask -- proto` renews it.
 
+mod redacted;
+
 /// Encoded `FileDescriptorSet` of all services, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");
 

@@ -14,6 +14,12 @@ const PROTOS: [&str; 5] = [
     "polyaxon/transfer/v1/transfer.proto",
 ];
 
+/// Messages with a secret; `polyaxon_proto` says what may be shown of them.
+const SECRET: [&str; 2] = [
+    ".polyaxon.hub.v1.CreateTokenResponse",
+    ".polyaxon.runs.v1.Endpoint",
+];
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -36,6 +42,7 @@ fn generate(out: &Path) -> Result<()> {
         .build_client(true)
         .build_server(true)
         .bytes(".")
+        .skip_debug(SECRET)
         .out_dir(out)
         .compile_fds(descriptors)?;
     Ok(())

@@ -46,6 +46,7 @@ pub struct CheckResponse {
 }
 /// An address that serves transfer.v1 for one run.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Endpoint {
     /// `<http://host:port`> or `<https://host:port`;> empty: the hub itself.
     #[prost(string, tag = "1")]
