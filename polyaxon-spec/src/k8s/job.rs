@@ -1,11 +1,16 @@
 //! One attempt as a batch Job.
 
-use k8s_openapi::api::batch::v1::Job;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use super::pod;
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Map, Value};
+
+use super::{pod, typed};
 use crate::diagnostic::{Code, Report};
 use crate::plan::PodPlan;
+use crate::template::python;
 
 /// Keeps a Job and its pod until the outcome is acknowledged and the last lines are read.
 pub const FINALIZER: &str = "operation.polyaxon.com/outcome";
@@ -17,53 +22,91 @@ const DEADLINE_SLACK: u64 = 600;
 /// The plan as the Job of one attempt. The Job never retries: a further attempt is a further Job.
 /// Errors when a field that the user wrote verbatim is not what Kubernetes takes.
 pub fn job(plan: &PodPlan, attempt: u32) -> Result<Job, Report> {
+    let spec = pod_spec(plan).map_err(|error| {
+        Report::error(
+            Code::CannotPlan,
+            format!("a field of the pod is not what Kubernetes takes: {error}"),
+        )
+    })?;
     let name = if attempt > 1 {
         format!("{}-{attempt}", plan.name)
     } else {
         plan.name.clone()
     };
-    let mut metadata = pod::metadata(plan, &name);
-    if let Some(annotations) = metadata
-        .get_mut("annotations")
-        .and_then(Value::as_object_mut)
-    {
-        annotations.insert(ATTEMPT_ANNOTATION.into(), json!(attempt.to_string()));
-    }
-    if let Some(fields) = metadata.as_object_mut() {
-        fields.insert("finalizers".into(), json!([FINALIZER]));
-    }
-    let mut of_pod = metadata.clone();
-    if let Some(fields) = of_pod.as_object_mut() {
-        fields.shift_remove("name");
-        fields.shift_remove("namespace");
-    }
-    let mut spec = pod::spec(plan);
-    spec.entry("restartPolicy")
-        .or_insert_with(|| json!("Never"));
-    spec.insert("automountServiceAccountToken".into(), json!(false));
-    let mut job = json!({
-        "backoffLimit": 0,
-        "template": {"metadata": of_pod, "spec": spec},
-    });
+    let mut annotations: BTreeMap<String, String> = plan.annotations.clone().into_iter().collect();
+    annotations.insert(ATTEMPT_ANNOTATION.into(), attempt.to_string());
+    let of_pod = ObjectMeta {
+        labels: Some(plan.labels.clone().into_iter().collect()),
+        annotations: Some(annotations),
+        finalizers: Some(vec![FINALIZER.into()]),
+        ..ObjectMeta::default()
+    };
+    let metadata = ObjectMeta {
+        name: Some(name),
+        namespace: (!plan.namespace.is_empty()).then(|| plan.namespace.clone()),
+        ..of_pod.clone()
+    };
     let timeout = plan
         .termination
         .as_ref()
         .and_then(|limits| limits.timeout_seconds)
         .filter(|timeout| *timeout > 0);
-    if let (Some(timeout), Some(fields)) = (timeout, job.as_object_mut()) {
-        let deadline = timeout.saturating_add(DEADLINE_SLACK);
-        fields.insert("activeDeadlineSeconds".into(), json!(deadline));
-    }
-    let object = json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata,
-        "spec": job,
-    });
-    serde_json::from_value(object).map_err(|error| {
-        Report::error(
-            Code::CannotPlan,
-            format!("a field of the pod is not what Kubernetes takes: {error}"),
-        )
+    let deadline = timeout.map(|timeout| timeout.saturating_add(DEADLINE_SLACK));
+    Ok(Job {
+        metadata,
+        spec: Some(JobSpec {
+            backoff_limit: Some(0),
+            active_deadline_seconds: deadline
+                .map(|deadline| i64::try_from(deadline).unwrap_or(i64::MAX)),
+            template: PodTemplateSpec {
+                metadata: Some(of_pod),
+                spec: Some(spec),
+            },
+            ..JobSpec::default()
+        }),
+        ..Job::default()
     })
+}
+
+fn pod_spec(plan: &PodPlan) -> Result<PodSpec, serde_json::Error> {
+    let mut scheduling = Map::new();
+    pod::schedule(&mut scheduling, &plan.scheduling);
+    if let Some(settings) = scheduling.get_mut("dnsConfig") {
+        write_option_values(settings);
+    }
+    scheduling.insert("containers".into(), Value::Array(Vec::new()));
+    let base: PodSpec = serde_json::from_value(Value::Object(scheduling))?;
+    let containers = plan.containers.iter().map(typed::container);
+    let init_containers = plan
+        .init_containers
+        .iter()
+        .map(typed::container)
+        .collect::<Result<Vec<_>, _>>()?;
+    let volumes = plan
+        .volumes
+        .iter()
+        .map(typed::volume)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(PodSpec {
+        containers: containers.collect::<Result<_, _>>()?,
+        init_containers: (!init_containers.is_empty()).then_some(init_containers),
+        volumes: (!volumes.is_empty()).then_some(volumes),
+        restart_policy: base.restart_policy.or_else(|| Some("Never".into())),
+        automount_service_account_token: Some(false),
+        ..base
+    })
+}
+
+/// The values of resolver options are text, and files say `value: 2`.
+fn write_option_values(settings: &mut Value) {
+    let options = settings.get_mut("options").and_then(Value::as_array_mut);
+    for value in options
+        .into_iter()
+        .flatten()
+        .filter_map(|option| option.get_mut("value"))
+    {
+        if matches!(value, Value::Number(_) | Value::Bool(_)) {
+            *value = Value::String(python::text(value));
+        }
+    }
 }

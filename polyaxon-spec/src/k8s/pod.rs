@@ -40,7 +40,7 @@ pub(super) fn spec(plan: &PodPlan) -> Map<String, Value> {
     spec
 }
 
-fn schedule(spec: &mut Map<String, Value>, scheduling: &Scheduling) {
+pub(super) fn schedule(spec: &mut Map<String, Value>, scheduling: &Scheduling) {
     let secrets: Vec<Value> = scheduling
         .image_pull_secrets
         .iter()
@@ -96,6 +96,15 @@ fn default_image(role: Role) -> String {
     format!("{repository}:{}", env!("CARGO_PKG_VERSION"))
 }
 
+/// The image of a container, for one of ours the default until the agent has chosen.
+pub(super) fn image(plan: &ContainerPlan) -> String {
+    if plan.image.is_empty() && plan.role.is_auxiliary() {
+        default_image(plan.role)
+    } else {
+        plan.image.clone()
+    }
+}
+
 pub(super) fn container(plan: &ContainerPlan) -> Value {
     let mut fields = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -105,12 +114,7 @@ pub(super) fn container(plan: &ContainerPlan) -> Value {
         }
     };
     put("name", json!(plan.name));
-    let image = if plan.image.is_empty() && plan.role.is_auxiliary() {
-        default_image(plan.role)
-    } else {
-        plan.image.clone()
-    };
-    put("image", json!(image));
+    put("image", Value::String(image(plan)));
     put("imagePullPolicy", json!(plan.image_pull_policy));
     put("command", json!(plan.command));
     put("args", json!(plan.args));

@@ -118,3 +118,92 @@ fn a_resource_says_what_the_plan_says() {
     );
     assert!(spec.get("restartPolicy").is_none());
 }
+
+/// The types and the JSON are written by different code.
+#[test]
+fn the_pod_of_a_job_is_the_pod_of_the_resource() {
+    let mut plan = plan();
+    let raw = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
+    plan.scheduling.tolerations = vec![json!({"key": "a", "operator": "Exists"})];
+    plan.scheduling.dns_config = json!({"options": [{"name": "ndots", "value": "x"}]});
+    plan.scheduling.image_pull_secrets = vec!["pull".into()];
+    plan.scheduling.restart_policy = Some("OnFailure".into());
+    let main = &mut plan.containers[0];
+    main.command = vec!["a".into()];
+    main.working_dir = Some("/w".into());
+    main.image_pull_policy = Some("Always".into());
+    main.ports = vec![json!({"containerPort": 80})];
+    main.resources = json!({"requests": {"cpu": "1"}});
+    main.rest = raw(json!({"securityContext": {"runAsUser": 1}, "tty": true}));
+    main.env_from.push(EnvFrom::ConfigMap("c".into()));
+    main.env_from.push(EnvFrom::Raw(
+        json!({"prefix": "P_", "secretRef": {"name": "s"}}),
+    ));
+    for source in [
+        EnvSource::SecretKey {
+            name: "s".into(),
+            key: "k".into(),
+            optional: Some(true),
+        },
+        EnvSource::ConfigMapKey {
+            name: "s".into(),
+            key: "k".into(),
+            optional: None,
+        },
+        EnvSource::Field {
+            path: "metadata.name".into(),
+        },
+    ] {
+        main.env.push(EnvVar {
+            name: "X".into(),
+            source,
+            shortcut: false,
+        });
+    }
+    main.mounts.push(Mount {
+        volume: "v".into(),
+        path: "/v".into(),
+        sub_path: Some("s".into()),
+        rest: raw(json!({"mountPropagation": "None"})),
+        ..Mount::default()
+    });
+    for source in [
+        VolumeSource::EmptyDir {
+            medium: Some("Memory".into()),
+            size_limit: Some("1Gi".into()),
+        },
+        VolumeSource::EmptyDir {
+            medium: None,
+            size_limit: None,
+        },
+        VolumeSource::ConfigMap {
+            name: "c".into(),
+            items: vec![serde_json::from_value(json!({"key": "k", "path": "p"})).expect("a file")],
+            default_mode: None,
+        },
+        VolumeSource::HostPath {
+            path: "/h".into(),
+            kind: Some("Socket".into()),
+        },
+        VolumeSource::Claim {
+            name: "p".into(),
+            read_only: Some(true),
+        },
+        VolumeSource::Raw(json!({"nfs": {"server": "s", "path": "/"}})),
+    ] {
+        plan.volumes.push(VolumePlan {
+            name: "v".into(),
+            source,
+        });
+    }
+    let pod = job(&plan, 1)
+        .expect("job")
+        .spec
+        .and_then(|spec| spec.template.spec);
+    let mut expected = pod::spec(&plan);
+    expected.insert("automountServiceAccountToken".into(), json!(false));
+    // Reading the JSON drops what only JSON can say, such as the order of the fields.
+    let expected: k8s_openapi::api::core::v1::PodSpec =
+        serde_json::from_value(serde_json::Value::Object(expected)).expect("a pod");
+    assert_eq!(pod, Some(expected));
+}

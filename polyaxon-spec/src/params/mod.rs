@@ -6,6 +6,7 @@ mod check;
 mod tests;
 
 use indexmap::IndexMap;
+use serde::Deserialize;
 use serde_json::Value;
 
 pub use apply::apply_to;
@@ -85,12 +86,27 @@ pub(crate) fn declarations(document: &Value) -> Vec<Declaration> {
         let items = document.get(section.key()).and_then(Value::as_array);
         for (index, item) in items.into_iter().flatten().enumerate() {
             // The document has been checked against the model already.
-            if let Ok(io) = serde_json::from_value(item.clone()) {
+            if let Ok(io) = Io::deserialize(item) {
                 found.push(Declaration { io, section, index });
             }
         }
     }
     found
+}
+
+/// The declared items of one type, as they are in the document, with their sections.
+pub(crate) fn items_of_type<'a>(
+    document: &'a Value,
+    name: &'a str,
+) -> impl Iterator<Item = (Section, &'a Value)> {
+    Section::ALL.into_iter().flat_map(move |section| {
+        let items = document.get(section.key()).and_then(Value::as_array);
+        items
+            .into_iter()
+            .flatten()
+            .filter(move |item| item.get("type").and_then(Value::as_str) == Some(name))
+            .map(move |item| (section, item))
+    })
 }
 
 /// The type of an input or output.

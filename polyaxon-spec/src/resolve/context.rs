@@ -8,7 +8,7 @@ use super::connections::{init_names, run_names};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::model::Io;
-use crate::params::declarations;
+use crate::params::{declarations, items_of_type};
 use crate::template::{Context, python};
 
 /// Root of everything that init containers and main share.
@@ -23,13 +23,11 @@ pub(super) struct Names {
 
 impl Names {
     fn new(names: Map<String, Value>, document: &Value) -> Self {
-        let images = declarations(document)
-            .into_iter()
-            .filter(|declaration| declaration.io.type_name.as_deref() == Some("image"))
-            .map(|declaration| declaration.io.name)
+        let images = items_of_type(document, "image")
+            .filter_map(|(_, item)| Some(item.get("name")?.as_str()?.to_owned()))
             .collect();
         Self {
-            context: Context::new(&Value::Object(names)).with_images(images),
+            context: Context::new(names).with_images(images),
         }
     }
 
@@ -212,7 +210,7 @@ fn argument(io: &Io) -> Result<String, String> {
         Some(value) => value,
     };
     if let Some(format) = io.arg_format.as_ref().filter(|format| !format.is_empty()) {
-        let alone = Context::new(&json!({ io.name.as_str(): value }));
+        let alone = Context::of(&json!({ io.name.as_str(): value }));
         return alone.stable_text(format).map_err(|error| error.to_string());
     }
     if io.is_flag == Some(true) {

@@ -1,19 +1,19 @@
 //! Artifacts that are known before the run.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Catalog;
-use crate::params::{Section, declarations};
+use crate::model::Io;
+use crate::params::{Section, items_of_type};
 
 /// The image of each image-typed input and output, completed by the url of its connection; null where it has
 /// no value.
 pub(super) fn known(document: &Value, catalog: &Catalog) -> Vec<Value> {
-    declarations(document)
-        .into_iter()
-        .filter(|declaration| declaration.section != Section::Contexts)
-        .filter(|declaration| declaration.io.type_name.as_deref() == Some("image"))
-        .map(|declaration| {
-            let io = &declaration.io;
+    items_of_type(document, "image")
+        .filter(|(section, _)| *section != Section::Contexts)
+        .filter_map(|(section, item)| Some((section, Io::deserialize(item).ok()?)))
+        .map(|(section, io)| {
             let url = io
                 .connection
                 .as_ref()
@@ -30,7 +30,7 @@ pub(super) fn known(document: &Value, catalog: &Catalog) -> Vec<Value> {
             if let Some(connection) = &io.connection {
                 artifact.insert("connection".into(), json!(connection));
             }
-            let is_input = declaration.section == Section::Inputs;
+            let is_input = section == Section::Inputs;
             artifact.insert("is_input".into(), json!(is_input));
             Value::Object(artifact)
         })

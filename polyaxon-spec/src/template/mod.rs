@@ -8,11 +8,11 @@ mod image;
 pub mod literal;
 pub mod python;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use minijinja::value::Serde;
+use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Var};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// Instructions that one rendering may take; far above what real files need.
@@ -47,6 +47,22 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env
 });
 
+/// The names at the root of a template.
+#[derive(Debug)]
+struct Names(Map<String, Value>);
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, key: &Var) -> Option<Var> {
+        self.0
+            .get(key.as_str()?)
+            .map(|value| Var::from(Serde(value)))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|name| Var::from(name.as_str())).collect())
+    }
+}
+
 /// Whether the text is a template.
 pub fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%")
@@ -61,12 +77,17 @@ pub struct Context {
 }
 
 impl Context {
-    /// Names and values from a JSON mapping.
-    pub fn new(names: &Value) -> Self {
+    /// Names and values. A value is read when a template asks for it.
+    pub fn new(names: Map<String, Value>) -> Self {
         Self {
-            root: Var::from(Serde(names)),
+            root: Var::from_object(Names(names)),
             images: Vec::new(),
         }
+    }
+
+    /// Names and values from a JSON mapping; anything else has no names.
+    pub fn of(names: &Value) -> Self {
+        Self::new(names.as_object().cloned().unwrap_or_default())
     }
 
     /// The same names, some of them of images: those answer `.name`, `.value` and `.connection`, which are read from

@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 
 fn context() -> Context {
-    Context::new(&json!({
+    Context::of(&json!({
         "text": "1.10", "empty": "", "nothing": null, "yes": true, "lr": 0.1, "n": 3,
         "tags": ["a", "b"], "map": {"k": null, "b": true},
         "nested": "{{ text }}", "loop_a": "{{ loop_b }}x", "loop_b": "{{ loop_a }}x",
