@@ -3,27 +3,23 @@
 use polyaxon_proto::runs::v1::{DockerfileLine, Failure, Status};
 use polyaxon_spec::plan::PodPlan;
 
+use super::Known;
 use super::result::cut;
 use crate::classify::{
-    BuildLog, Class, ContainerState, Evidence, Instructions, Intent, PlatformState, Retry, Verdict,
-    classify,
+    BuildLog, Class, ContainerState, Evidence, Intent, PlatformState, Retry, Verdict, classify,
 };
 use crate::executor::Ending;
 use crate::machine::{End, StatusUpdate};
 
 /// The hub's reason of a stop for lack of time.
 const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+/// Last lines of an init container that count.
+const INIT_LINES: usize = 20;
 /// Lines of the Dockerfile that are shown before and after the one that matters.
 const AROUND: u32 = 2;
 
 /// Adds class, verdict, instruction, lines and sentences.
-pub(super) fn fill(
-    update: &mut StatusUpdate,
-    pod: &PodPlan,
-    log: &BuildLog,
-    text: Option<&str>,
-    instructions: Option<&Instructions>,
-) {
+pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog) {
     let Some(end) = update.end.clone() else {
         return;
     };
@@ -38,11 +34,11 @@ pub(super) fn fill(
         End::Unconfirmed { reason, definite } => unconfirmed(reason, *definite),
         End::Vanished => vanished(&update.message),
         End::Container(_) | End::Stopped { .. } => {
-            let platform = platform(pod, ending);
+            let platform = platform(known.pod, ending);
             let init_log = if platform.init.is_empty() {
                 String::new()
             } else {
-                ending.last_lines.join("\n")
+                init_log(known, ending)
             };
             classify(&Evidence {
                 intent,
@@ -50,18 +46,32 @@ pub(super) fn fill(
                 platform: &platform,
                 log,
                 init_log: &init_log,
-                dockerfile: instructions,
+                dockerfile: known.instructions,
             })
         }
     };
     let failure = update.failure.get_or_insert_with(Failure::default);
-    put(failure, &verdict, text);
+    put(failure, &verdict, known.text);
     if update.status == Status::Failed {
         update.reason = camel(verdict.class.as_str());
         update.message.clone_from(&verdict.message);
     } else if intent == Some(Intent::Timeout) {
         update.message.clone_from(&verdict.message);
     }
+}
+
+/// The last lines of the init container that failed.
+fn init_log(known: &Known<'_>, ending: &Ending) -> String {
+    let tail = known.observer.tail(&ending.container);
+    let lines: Vec<&str> = tail
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    if lines.is_empty() {
+        return ending.last_lines.join("\n");
+    }
+    let from = lines.len().saturating_sub(INIT_LINES);
+    lines.get(from..).unwrap_or_default().join("\n")
 }
 
 fn put(failure: &mut Failure, verdict: &Verdict, text: Option<&str>) {

@@ -15,6 +15,16 @@ use polyaxon_spec::plan::PodPlan;
 use crate::classify::Instructions;
 use crate::machine::StatusUpdate;
 
+/// What is known of a build besides its log.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    pod: &'a PodPlan,
+    observer: &'a BuildObserver,
+    /// The Dockerfile.
+    text: Option<&'a str>,
+    instructions: Option<&'a Instructions>,
+}
+
 /// Path in the main container of a Dockerfile that no init step generates, if the executor's
 /// arguments name one.
 pub fn dockerfile_path(pod: &PodPlan) -> Option<String> {
@@ -31,10 +41,16 @@ pub fn complete(update: &mut StatusUpdate, pod: &PodPlan, observer: &BuildObserv
     }
     let text = dockerfile::generated(pod).or_else(|| observer.dockerfile());
     let instructions = text.as_deref().map(Instructions::read);
+    let known = Known {
+        pod,
+        observer,
+        text: text.as_deref(),
+        instructions: instructions.as_ref(),
+    };
     observer.with_log(|log| {
-        result::fill(update, pod, log, instructions.as_ref());
+        result::fill(update, &known, log);
         if update.status != Status::Succeeded {
-            failure::fill(update, pod, log, text.as_deref(), instructions.as_ref());
+            failure::fill(update, &known, log);
         }
     });
 }

@@ -1,44 +1,89 @@
-//! Reads a build's log while it streams to the hub.
+//! Reads a build's logs while they stream to the hub.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::classify::BuildLog;
 use crate::executor::LogPiece;
 
+/// Bytes kept of what other containers wrote last.
+const MAX_TAIL: usize = 8 * 1024;
+
+/// Where the reader of one container is.
+#[derive(Debug, Default)]
+struct Position {
+    /// In bytes of raw output.
+    read: u64,
+    /// End of what was taken.
+    taken: u64,
+    /// The end of the output, of containers other than main.
+    tail: Vec<u8>,
+}
+
 #[derive(Debug, Default)]
 struct State {
     log: BuildLog,
-    /// Where the reader is, in bytes of raw output.
-    read: u64,
-    /// End of what the log has.
-    taken: u64,
+    positions: BTreeMap<String, Position>,
     dockerfile: Option<String>,
 }
 
-/// What is known of a build from its main container's output.
-#[derive(Debug, Default)]
-pub struct BuildObserver(Mutex<State>);
+/// What is known of a build from the output of its containers.
+#[derive(Debug)]
+pub struct BuildObserver {
+    /// Name of the main container.
+    main: String,
+    state: Mutex<State>,
+}
 
 impl BuildObserver {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The reader starts over at the first byte.
-    pub fn rewind(&self) {
-        self.lock().read = 0;
-    }
-
-    /// Takes the next piece; what was seen before a reader started over counts once.
-    pub fn push(&self, piece: &LogPiece) {
-        let mut state = self.lock();
-        let start = state.read;
-        state.read += piece.data.len() as u64;
-        let known = usize::try_from(state.taken.saturating_sub(start)).unwrap_or(usize::MAX);
-        if let Some(new) = piece.data.get(known..).filter(|new| !new.is_empty()) {
-            state.log.push(new, Some(piece.at_ns));
-            state.taken = state.read;
+    /// An observer of a build whose main container has this name.
+    pub fn new(main: &str) -> Self {
+        Self {
+            main: main.to_owned(),
+            state: Mutex::default(),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reader of a container starts over at the first byte.
+    pub fn rewind(&self, container: &str) {
+        if let Some(position) = self.lock().positions.get_mut(container) {
+            position.read = 0;
+        }
+    }
+
+    /// Takes the next piece of a container's output, which came at `now_ns`, unix nanoseconds; what was seen before a
+    /// reader started over counts once.
+    pub fn push(&self, container: &str, piece: &LogPiece, now_ns: i64) {
+        let mut state = self.lock();
+        let State { log, positions, .. } = &mut *state;
+        let position = positions.entry(container.to_owned()).or_default();
+        let start = position.read;
+        position.read += piece.data.len() as u64;
+        let known = usize::try_from(position.taken.saturating_sub(start)).unwrap_or(usize::MAX);
+        let Some(new) = piece.data.get(known..).filter(|new| !new.is_empty()) else {
+            return;
+        };
+        position.taken = position.read;
+        if container == self.main {
+            log.push(new, Some(written_at(piece.at_ns, now_ns)));
+            return;
+        }
+        position.tail.extend_from_slice(new);
+        let surplus = position.tail.len().saturating_sub(MAX_TAIL);
+        position.tail.drain(..surplus);
+    }
+
+    /// What a container other than main wrote last.
+    pub(super) fn tail(&self, container: &str) -> String {
+        let state = self.lock();
+        let tail = state.positions.get(container);
+        tail.map_or_else(String::new, |position| {
+            String::from_utf8_lossy(&position.tail).into_owned()
+        })
     }
 
     /// The text of the Dockerfile, read from the container.
@@ -55,5 +100,38 @@ impl BuildObserver {
         let mut log = self.lock().log.clone();
         log.finish();
         look(&log)
+    }
+}
+
+/// When a piece was written. Some engines say only the second; a piece that has just come was written shortly before.
+fn written_at(at_ns: i64, now_ns: i64) -> i64 {
+    const SECOND: i64 = 1_000_000_000;
+    if at_ns % SECOND == 0 {
+        now_ns.clamp(at_ns, at_ns.saturating_add(SECOND - 1))
+    } else {
+        at_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_are_made_finer() {
+        let second = 1_000_000_000;
+        assert_eq!(written_at(5 * second + 7, 9 * second), 5 * second + 7);
+        assert_eq!(written_at(5 * second, 5 * second + 300), 5 * second + 300);
+        assert_eq!(
+            written_at(5 * second, 9 * second),
+            6 * second - 1,
+            "it was read late"
+        );
+        assert_eq!(
+            written_at(5 * second, 4 * second),
+            5 * second,
+            "the clocks differ"
+        );
+        assert_eq!(written_at(i64::MAX, i64::MAX), i64::MAX);
     }
 }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use polyaxon_proto::runs::v1::build_step::Kind;
 use polyaxon_proto::runs::v1::{BaseImage, BuildResult, BuildStep};
-use polyaxon_spec::plan::PodPlan;
 
-use super::dockerfile;
-use crate::classify::{BuildLog, Instructions};
+use super::{Known, dockerfile};
+use crate::classify::BuildLog;
 use crate::machine::StatusUpdate;
 
 /// Entries of a list that are sent.
@@ -28,18 +27,13 @@ fn all_cut(texts: &[String]) -> Vec<String> {
 }
 
 /// Adds what the log says; a build that never wrote a line has no result.
-pub(super) fn fill(
-    update: &mut StatusUpdate,
-    pod: &PodPlan,
-    log: &BuildLog,
-    instructions: Option<&Instructions>,
-) {
+pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog) {
     if update.build.is_none() && log.steps().is_empty() && log.retrieved().is_empty() {
         return;
     }
     let build = update.build.get_or_insert_with(BuildResult::default);
-    let images = match instructions {
-        Some(file) => file.base_images(&dockerfile::flag(pod, "build-arg")),
+    let images = match known.instructions {
+        Some(file) => file.base_images(&dockerfile::flag(known.pod, "build-arg")),
         None => log.retrieved().to_vec(),
     };
     build.base_images = images

@@ -10,6 +10,8 @@ use super::*;
 use crate::executor::{Ending, LogPiece};
 use crate::machine::{End, StatusUpdate};
 
+const MAIN: &str = "polyaxon-main";
+
 const GENERATED: &str =
     r#"--build-context={"image": "busybox", "run": ["echo one", "false"], "workdir": "/code"}"#;
 
@@ -48,18 +50,20 @@ fn generated() -> PodPlan {
 
 /// Lines with the second at which they were written.
 fn observed(lines: &[(i64, &str)]) -> BuildObserver {
-    let observer = BuildObserver::default();
+    let observer = BuildObserver::new(MAIN);
     read(&observer, lines);
     observer
 }
 
 fn read(observer: &BuildObserver, lines: &[(i64, &str)]) {
     for (second, line) in lines {
-        observer.push(&LogPiece {
-            at_ns: second * 1_000_000_000,
+        let at_ns = second * 1_000_000_000;
+        let piece = LogPiece {
+            at_ns,
             stream: 2,
             data: Bytes::from(format!("{line}\n")),
-        });
+        };
+        observer.push(MAIN, &piece, at_ns);
     }
 }
 
@@ -196,7 +200,7 @@ fn a_build_tells_what_it_did() {
 #[test]
 fn a_reader_that_starts_over_counts_nothing_twice() {
     let observer = observed(LOG);
-    observer.rewind();
+    observer.rewind(MAIN);
     read(&observer, LOG);
     read(&observer, &[FAILED]);
     let steps = observer.with_log(|log| log.steps().len());
@@ -236,11 +240,47 @@ fn endings_have_classes(
     #[case] says: &str,
 ) {
     let mut told = update(Status::Failed, Some(ended(container, code, reason)));
-    complete(&mut told, &generated(), &BuildObserver::default());
+    complete(&mut told, &generated(), &BuildObserver::new(MAIN));
     let failure = told.failure.unwrap_or_default();
     assert_eq!(failure.class, class);
     assert!(failure.message.contains(says), "{}", failure.message);
     assert!(!failure.hint.is_empty() && !failure.last_lines.is_empty());
+}
+
+#[test]
+fn an_init_container_says_itself_why_it_failed() {
+    let name = "polyaxon-init-git-a";
+    let observer = BuildObserver::new(MAIN);
+    let long = "x".repeat(20_000);
+    for line in [
+        long.as_str(),
+        "fatal: Could not resolve host: git.test\n",
+        "polyaxon git: error: no clone\n",
+    ] {
+        let piece = LogPiece {
+            at_ns: 1,
+            stream: 2,
+            data: Bytes::copy_from_slice(line.as_bytes()),
+        };
+        observer.push(name, &piece, 1);
+    }
+    let mut told = update(Status::Failed, Some(ended(name, Some(1), "Error")));
+    complete(&mut told, &generated(), &observer);
+    let failure = told.failure.unwrap_or_default();
+    assert_eq!(
+        (failure.class.as_str(), failure.retry.as_str()),
+        ("init_git", "yes")
+    );
+    assert_eq!(
+        failure.last_lines.last().map(String::as_str),
+        Some("polyaxon git: error: no clone")
+    );
+    assert!(
+        failure.message.ends_with(": no clone"),
+        "{}",
+        failure.message
+    );
+    assert!(failure.last_lines.concat().len() < 10_000);
 }
 
 #[test]

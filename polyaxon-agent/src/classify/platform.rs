@@ -223,6 +223,7 @@ fn is_network_of_git(log: &str) -> bool {
             "Could not resolve host",
             "Could not resolve hostname",
             "Connection refused",
+            "Failed to connect to",
             "Connection timed out",
             "Connection reset",
             "Operation timed out",

@@ -33,10 +33,14 @@ impl Entry {
         fence: u64,
         epoch: u64,
     ) -> Self {
-        let is_build = plan.as_ref().is_some_and(|plan| plan.build.is_some());
+        let observer = plan
+            .as_ref()
+            .filter(|plan| plan.build.is_some())
+            .and_then(|plan| plan.pod.main())
+            .map(|main| Arc::new(BuildObserver::new(&main.name)));
         Self {
             machine,
-            observer: is_build.then(Arc::default),
+            observer,
             plan,
             fence: Arc::new(AtomicU64::new(fence)),
             tasks: JoinSet::new(),

@@ -77,8 +77,8 @@ impl Tools {
             tools: self.clone(),
             key: plan.key.clone(),
             fence,
-            main: main.clone(),
-            observed: main.zip(observer.clone()),
+            main,
+            observer: observer.clone(),
             names: HashSet::new(),
             tasks: JoinSet::new(),
         };
@@ -170,8 +170,8 @@ struct Followers {
     key: AttemptKey,
     fence: Arc<AtomicU64>,
     main: Option<String>,
-    /// The container that is read by somebody else, too.
-    observed: Option<(String, Arc<BuildObserver>)>,
+    /// Reads along if it is a build.
+    observer: Option<Arc<BuildObserver>>,
     names: HashSet<String>,
     tasks: JoinSet<()>,
 }
@@ -199,11 +199,7 @@ impl Followers {
         };
         let feed = self.tools.shipper.feed(container, Arc::clone(&self.fence));
         let (executor, key) = (Arc::clone(&self.tools.executor), self.key.clone());
-        let observer = self
-            .observed
-            .as_ref()
-            .filter(|(observed, _)| *observed == name)
-            .map(|(_, observer)| Arc::clone(observer));
+        let observer = self.observer.clone();
         self.tasks.spawn(async move {
             follow(executor.as_ref(), &key, &name, &feed, observer.as_deref()).await;
         });

@@ -1,5 +1,7 @@
 //! From one container to the shipper.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use futures::StreamExt;
 
 use super::shipper::Feed;
@@ -50,16 +52,21 @@ impl Readers<'_> {
     ) -> Result<(), ExecutorError> {
         self.feed.rewind();
         if let Some(observer) = self.observer {
-            observer.rewind();
+            observer.rewind(container);
         }
         let mut pieces = executor.logs(key, container, to_its_end);
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
             if let Some(observer) = self.observer {
-                observer.push(&piece);
+                observer.push(container, &piece, now_ns());
             }
             self.feed.push(&piece).await;
         }
         Ok(())
     }
+}
+
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX)
 }
