@@ -106,6 +106,34 @@ mod tests {
         check(&Cli::command(), "polyaxon");
     }
 
+    #[test]
+    fn every_command_can_answer_programs() {
+        // Neither answers with data: a script for a shell, and a platform that runs until Ctrl-C.
+        const OTHERS: [&str; 2] = ["polyaxon completion", "polyaxon sandbox"];
+        fn check(command: &clap::Command, path: &str) {
+            let mut children = command
+                .get_subcommands()
+                .filter(|child| child.get_name() != "help")
+                .peekable();
+            if children.peek().is_none() && !OTHERS.contains(&path) {
+                let output = command
+                    .get_arguments()
+                    .find(|argument| argument.get_id() == "output");
+                let forms = output
+                    .map(clap::Arg::get_possible_values)
+                    .unwrap_or_default();
+                assert!(
+                    forms.iter().any(|form| form.get_name() == "json"),
+                    "`{path}` has no `-o json`"
+                );
+            }
+            for child in children {
+                check(child, &format!("{path} {}", child.get_name()));
+            }
+        }
+        check(&Cli::command(), "polyaxon");
+    }
+
     #[rstest::rstest]
     #[case("whoam", "whoami")]
     #[case("projcet", "project")]

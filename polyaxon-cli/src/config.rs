@@ -1,13 +1,13 @@
 //! Settings of the command line: a file under `~/.polyaxon`, overridden by the environment.
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::private_file;
 
 /// Where a hub of `polyaxon sandbox` listens unless told otherwise.
 pub(crate) const DEFAULT_HOST: &str = "http://127.0.0.1:8000";
@@ -83,6 +83,9 @@ pub(crate) struct Settings {
     owner: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<String>,
+    /// Data folder of the sandbox that wrote host and token; absent once somebody else writes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sandbox: Option<PathBuf>,
 }
 
 #[expect(clippy::ref_option, reason = "the signature that serde calls")]
@@ -116,6 +119,27 @@ impl Settings {
             Key::Owner => self.owner = value,
             Key::Project => self.project = value,
         }
+        if matches!(key, Key::Host | Key::Token) {
+            self.sandbox = None;
+        }
+    }
+
+    /// Sets host and token to those of a sandbox.
+    pub(crate) fn use_sandbox(&mut self, data_dir: &Path, address: &str, admin_token: &str) {
+        self.set(Key::Host, Some(address.to_owned()));
+        self.set(Key::Token, Some(admin_token.to_owned()));
+        self.sandbox = Some(data_dir.to_owned());
+    }
+
+    /// Whether a sandbox may write its login here, because no login of another hub or user is lost.
+    fn is_free_for(&self, data_dir: &Path, address: &str, admin_token: &str) -> bool {
+        let is_its_own = self.sandbox.as_deref() == Some(data_dir);
+        is_its_own
+            || match (self.get(Key::Host), self.get(Key::Token)) {
+                (_, Some(token)) => token == admin_token,
+                (Some(host), None) => host == address,
+                (None, None) => true,
+            }
     }
 
     fn get(&self, key: Key) -> Option<&str> {
@@ -251,7 +275,21 @@ impl Config {
         };
         let text = serde_yaml::to_string(&self.file).map_err(|error| failed(error.to_string()))?;
         std::fs::create_dir_all(&self.home).map_err(|error| failed(error.to_string()))?;
-        write_private(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+        private_file::write(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Takes over the login of a sandbox, unless the file has one that would be lost; answers whether it did.
+    pub(crate) fn use_sandbox(
+        &mut self,
+        data_dir: &Path,
+        address: &str,
+        admin_token: &str,
+    ) -> Result<bool, ConfigError> {
+        let is_free = self.file.is_free_for(data_dir, address, admin_token);
+        if is_free {
+            self.update(|settings| settings.use_sandbox(data_dir, address, admin_token))?;
+        }
+        Ok(is_free)
     }
 
     /// The run that was last created from here.
@@ -263,7 +301,7 @@ impl Config {
     /// Keeps the id of a run for commands that name none.
     pub(crate) fn remember_run(&self, uuid: &str) -> std::io::Result<()> {
         std::fs::create_dir_all(&self.home)?;
-        write_private(&self.home.join(LAST_RUN), format!("{uuid}\n").as_bytes())
+        private_file::write(&self.home.join(LAST_RUN), format!("{uuid}\n").as_bytes())
     }
 
     /// Removes the settings file.
@@ -285,27 +323,6 @@ const LAST_RUN: &str = "last-run";
 
 fn file_of(home: &Path) -> PathBuf {
     home.join("config.yaml")
-}
-
-/// Writes a file with mode 0600 under a second name and moves it into place, so that a reader sees the old
-/// content or the new one.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let temporary = path.with_extension(format!("new-{}", std::process::id()));
-    match std::fs::remove_file(&temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = options.open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
 }
 
 /// A token as it may be shown: its first characters.
@@ -401,6 +418,45 @@ mod tests {
         config.purge().unwrap();
         assert!(!config.path().exists());
         assert_eq!(config.value(Key::Owner), None);
+    }
+
+    #[rstest::rstest]
+    #[case::nothing_is_set("", true)]
+    #[case::this_sandbox_at_another_port(
+        "host: http://127.0.0.1:1\ntoken: old\nsandbox: /data\n",
+        true
+    )]
+    #[case::its_admin_without_the_mark("host: http://127.0.0.1:1\ntoken: admin\n", true)]
+    #[case::its_address_after_a_logout("host: http://127.0.0.1:8000\n", true)]
+    #[case::another_sandbox("host: http://127.0.0.1:8000\ntoken: other\nsandbox: /other\n", false)]
+    #[case::another_hub_of_this_machine("host: http://127.0.0.1:9000\ntoken: other\n", false)]
+    #[case::another_user_of_this_sandbox("host: http://127.0.0.1:8000\ntoken: ana\n", false)]
+    #[case::another_hub_before_the_login("host: https://hub.test\n", false)]
+    fn a_sandbox_takes_no_login_away(#[case] text: &str, #[case] takes: bool) {
+        let (_directory, path) = home();
+        std::fs::write(file_of(Path::new(&path)), text).unwrap();
+        let mut config = Config::load(Environment::of([("POLYAXON_HOME", &path)])).unwrap();
+        let took = config.use_sandbox(Path::new("/data"), "http://127.0.0.1:8000", "admin");
+        assert_eq!(took.unwrap(), takes);
+        let written = std::fs::read_to_string(config.path()).unwrap();
+        assert_eq!(written != text, takes, "{written}");
+        assert_eq!(written.contains("sandbox: /data"), takes, "{written}");
+    }
+
+    #[test]
+    fn a_login_ends_the_hold_of_a_sandbox() {
+        let (_directory, path) = home();
+        let mut config = Config::load(Environment::of([("POLYAXON_HOME", &path)])).unwrap();
+        let take = |config: &mut Config| {
+            config
+                .use_sandbox(Path::new("/data"), "http://127.0.0.1:8000", "admin")
+                .unwrap()
+        };
+        assert!(take(&mut config));
+        config
+            .update(|settings| settings.set(Key::Token, Some("ana".to_owned())))
+            .unwrap();
+        assert!(!take(&mut config));
     }
 
     #[rstest::rstest]

@@ -6,10 +6,12 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod dispatch;
 mod environment;
 mod error;
 mod exit;
 mod follow;
+mod private_file;
 mod sandbox;
 mod submission;
 mod ui;
@@ -18,5 +20,5 @@ mod view;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    app::main(std::env::args_os()).into()
+    dispatch::main(std::env::args_os()).into()
 }

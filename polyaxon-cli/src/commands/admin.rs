@@ -71,6 +71,9 @@ struct Ls {
 struct Revoke {
     /// Name or id of the token
     token: String,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
 }
 
 fn seconds(text: &str) -> Result<i64, String> {
@@ -177,8 +180,13 @@ async fn revoke(arguments: Revoke, app: &App) -> Outcome {
     };
     let answer = hub.answer(hub.access().revoke_token(request).await)?;
     let token = answer.token.unwrap_or_default();
-    app.ui
-        .talk(format_args!("token `{}` is revoked", token.name))?;
+    if arguments.output == Format::Text {
+        app.ui
+            .talk(format_args!("token `{}` is revoked", token.name))?;
+    } else {
+        app.ui
+            .document(arguments.output, &TokenView::from(&token))?;
+    }
     Ok(Exit::Succeeded)
 }
 

@@ -1,4 +1,7 @@
+use std::path::Path;
+
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::app::App;
 use crate::config::{Config, ConfigError, Key, masked};
@@ -17,21 +20,12 @@ pub(crate) struct Arguments {
     command: Command,
 }
 
-impl Arguments {
-    /// Purging must work when the settings cannot be read.
-    pub(crate) fn is_purge(&self) -> bool {
-        matches!(self.command, Command::Purge)
-    }
-}
-
 #[derive(Subcommand)]
 enum Command {
     Set(Set),
     Get(Get),
     Show(Show),
-    /// Remove all settings, the token included
-    #[command(after_help = "Example:\n  polyaxon config purge")]
-    Purge,
+    Purge(Purge),
 }
 
 /// Change settings
@@ -56,6 +50,9 @@ struct Set {
     /// Keep the token although the host changes
     #[arg(long)]
     no_purge: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
 }
 
 /// Print single settings
@@ -81,26 +78,44 @@ struct Show {
     output: Format,
 }
 
+/// Remove all settings, the token included
+#[derive(Args)]
+#[command(after_help = "Example:\n  polyaxon config purge")]
+struct Purge {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
 pub(crate) fn run(arguments: Arguments, app: &mut App) -> Outcome {
     match arguments.command {
         Command::Set(arguments) => set(arguments, app),
         Command::Get(arguments) => get(&arguments, app),
         Command::Show(arguments) => show(&arguments, app),
-        Command::Purge => {
+        Command::Purge(arguments) => {
             app.config.purge()?;
-            app.ui.talk("the settings are removed")?;
-            Ok(Exit::Succeeded)
+            removed(&arguments, &app.config.path(), &app.ui)
         }
     }
 }
 
-/// Removes settings that cannot be read.
-pub(crate) fn purge_broken(ui: &Ui, error: ConfigError) -> Outcome {
-    let ConfigError::Invalid { path, .. } = error else {
-        return Err(error.into());
-    };
-    std::fs::remove_file(path)?;
-    ui.talk("the settings are removed")?;
+/// Removes settings that cannot be read; everything else needs settings that can.
+pub(crate) fn run_broken(arguments: &Arguments, ui: &Ui, error: ConfigError) -> Outcome {
+    match (&arguments.command, error) {
+        (Command::Purge(arguments), ConfigError::Invalid { path, .. }) => {
+            std::fs::remove_file(&path)?;
+            removed(arguments, &path, ui)
+        }
+        (_, error) => Err(error.into()),
+    }
+}
+
+fn removed(arguments: &Purge, path: &Path, ui: &Ui) -> Outcome {
+    if arguments.output == Format::Text {
+        ui.talk("the settings are removed")?;
+    } else {
+        ui.document(arguments.output, &json!({ "removed": path }))?;
+    }
     Ok(Exit::Succeeded)
 }
 
@@ -125,10 +140,15 @@ fn set(arguments: Set, app: &mut App) -> Outcome {
             settings.set(Key::Token, None);
         }
     })?;
-    app.ui.talk(format_args!(
-        "the settings are in `{}`",
-        app.config.path().display()
-    ))?;
+    if arguments.output == Format::Text {
+        app.ui.talk(format_args!(
+            "the settings are in `{}`",
+            app.config.path().display()
+        ))?;
+    } else {
+        app.ui
+            .document(arguments.output, &values(&app.config, &Key::ALL))?;
+    }
     if drops_token {
         app.ui.talk(
             "the token of the former host is removed; log in with `polyaxon login --token TOKEN`",
@@ -189,7 +209,8 @@ fn show(arguments: &Show, app: &App) -> Outcome {
     Ok(Exit::Succeeded)
 }
 
-fn values(config: &Config, keys: &[Key]) -> serde_json::Map<String, serde_json::Value> {
+/// Settings as a document, the token masked.
+pub(super) fn values(config: &Config, keys: &[Key]) -> serde_json::Map<String, serde_json::Value> {
     keys.iter()
         .map(|key| (key.name().to_owned(), shown(config, *key).into()))
         .collect()

@@ -7,9 +7,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::app::App;
 use crate::client::Hub;
 use crate::commands::version::check_skew;
+use crate::commands::whoami::document;
 use crate::config::Key;
 use crate::error::{CommandError, Outcome};
 use crate::exit::Exit;
+use crate::ui::Format;
 use crate::view::access::scope_name;
 
 /// Check a token with the hub and keep it in the settings
@@ -24,6 +26,9 @@ pub(crate) struct Arguments {
     /// Address of the hub, kept as well
     #[arg(long)]
     host: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
 }
 
 pub(crate) async fn run(arguments: Arguments, app: &mut App) -> Outcome {
@@ -51,10 +56,14 @@ pub(crate) async fn run(arguments: Arguments, app: &mut App) -> Outcome {
         settings.set(Key::Host, Some(host.clone()));
         settings.set(Key::Token, Some(token.expose_secret().to_owned()));
     })?;
-    app.ui.talk(format_args!(
-        "logged in at {host} as `{}` (scope {})",
-        who.name,
-        scope_name(who.scope())
-    ))?;
+    if arguments.output == Format::Text {
+        app.ui.talk(format_args!(
+            "logged in at {host} as `{}` (scope {})",
+            who.name,
+            scope_name(who.scope())
+        ))?;
+    } else {
+        app.ui.document(arguments.output, &document(&host, &who))?;
+    }
     Ok(Exit::Succeeded)
 }

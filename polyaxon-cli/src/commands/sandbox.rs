@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use secrecy::ExposeSecret as _;
 
 use crate::app::App;
-use crate::config::Key;
 use crate::error::{CommandError, Outcome};
 use crate::exit::Exit;
 use crate::sandbox::{self, Options};
@@ -15,7 +15,8 @@ use crate::sandbox::{self, Options};
   polyaxon sandbox --port 9000 --engine-socket /run/user/1000/podman/podman.sock
 
 The first start writes an admin token, the settings of this command line and a sample
-`agent.yaml` into the data folder; later starts keep all of them and all runs.")]
+`agent.yaml` into the data folder; later starts keep all of them and all runs. A login at
+another hub is kept as well.")]
 pub(crate) struct Arguments {
     /// Port of the hub on the loopback address; 0 takes a free one
     #[arg(long, default_value_t = 8000)]
@@ -45,7 +46,7 @@ pub(crate) async fn run(arguments: Arguments, app: &mut App) -> Outcome {
         executor_image: arguments.executor_image,
     };
     let mut sandbox = sandbox::start(&options, &app.ui).await?;
-    if let Err(error) = greet(&sandbox, app) {
+    if let Err(error) = greet(&sandbox, &options.data_dir, app) {
         sandbox.stop().await;
         return Err(error);
     }
@@ -56,15 +57,16 @@ pub(crate) async fn run(arguments: Arguments, app: &mut App) -> Outcome {
     Ok(Exit::Succeeded)
 }
 
-/// Points this command line at the hub and says what there is.
-fn greet(sandbox: &sandbox::Running, app: &mut App) -> Result<(), CommandError> {
-    let is_ours = !app.config.has_host() || is_loopback(app.config.host());
-    if is_ours {
-        app.config.update(|settings| {
-            settings.set(Key::Host, Some(sandbox.address.clone()));
-            settings.set(Key::Token, Some(sandbox.admin_token().to_owned()));
-        })?;
-    }
+/// Points this command line at the hub, unless it has a login elsewhere, and says what there is.
+fn greet(sandbox: &sandbox::Running, data_dir: &Path, app: &mut App) -> Result<(), CommandError> {
+    let admin_token = sandbox.admin_token().to_owned();
+    app.config
+        .use_sandbox(data_dir, &sandbox.address, &admin_token)?;
+    let is_used = app.config.host() == sandbox.address
+        && app
+            .config
+            .token()
+            .is_some_and(|token| *token.expose_secret() == admin_token);
     app.ui.talk(format_args!("hub    {}", sandbox.address))?;
     app.ui.talk(format_args!(
         "agent  {}",
@@ -72,9 +74,9 @@ fn greet(sandbox: &sandbox::Running, app: &mut App) -> Result<(), CommandError> 
     ))?;
     app.ui
         .talk(format_args!("logs   {}", sandbox.files.logs.display()))?;
-    if !is_ours {
+    if !is_used {
         app.ui.warn(format_args!(
-            "this command line stays with {}; `polyaxon login --host {} --token - < {}` changes that",
+            "this command line keeps its login at {}; `polyaxon login --host {} --token - < {}` changes that",
             app.config.host(),
             sandbox.address,
             sandbox.files.admin_token.display()
@@ -83,26 +85,4 @@ fn greet(sandbox: &sandbox::Running, app: &mut App) -> Result<(), CommandError> 
     app.ui
         .next("`polyaxon run --hub kaniko ...`, `polyaxon ops ls`; Ctrl-C ends hub and agent")?;
     Ok(())
-}
-
-fn is_loopback(host: &str) -> bool {
-    let after = host.split_once("://").map_or(host, |(_, rest)| rest);
-    ["127.0.0.1", "localhost", "[::1]"]
-        .iter()
-        .any(|name| after == *name || after.starts_with(&format!("{name}:")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[rstest::rstest]
-    #[case("http://127.0.0.1:8000", true)]
-    #[case("http://localhost", true)]
-    #[case("http://[::1]:80", true)]
-    #[case("https://hub.example.org", false)]
-    #[case("https://127.0.0.1.example.org", false)]
-    fn loopback(#[case] host: &str, #[case] expected: bool) {
-        assert_eq!(is_loopback(host), expected);
-    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SandboxError;
-use crate::config::write_private;
+use crate::private_file;
 
 /// Where everything is; made by the first start and kept by later ones.
 #[derive(Clone, Debug)]
@@ -60,12 +60,12 @@ impl Files {
     }
 
     pub(super) fn write_token(path: &Path, token: &SecretString) -> Result<(), SandboxError> {
-        write_private(path, format!("{}\n", token.expose_secret()).as_bytes()).map_err(|source| {
-            SandboxError::Write {
+        private_file::write(path, format!("{}\n", token.expose_secret()).as_bytes()).map_err(
+            |source| SandboxError::Write {
                 path: path.to_owned(),
                 source,
-            }
-        })
+            },
+        )
     }
 }
 

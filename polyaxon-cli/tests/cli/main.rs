@@ -11,4 +11,5 @@ mod process;
 mod run;
 mod runs;
 mod sandbox;
+mod settings;
 mod trouble;

@@ -1,7 +1,7 @@
 //! `polyaxon sandbox` with children that are scripts, and the hub of this process.
 
 use std::fs::Permissions;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -79,27 +79,20 @@ impl Sandbox {
         let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
+        let mut stderr = BufReader::new(child.stderr.take().context("no stderr")?);
+        let mut talk = String::new();
         if line == "agent ready\n" {
-            // The settings are written after the line.
-            wait_for(&self.path("home/config.yaml"))?;
+            // What it says last, after the settings are written.
+            while !talk.contains("next: ") && stderr.read_line(&mut talk)? > 0 {}
             Command::new("kill")
                 .args(["-INT", &child.id().to_string()])
                 .status()?;
         }
+        stderr.read_to_string(&mut talk)?;
         let mut output = Output::of(&child.wait_with_output()?);
-        output.stdout = line;
+        (output.stdout, output.stderr) = (line, talk);
         Ok(output)
     }
-}
-
-fn wait_for(path: &Path) -> Result<()> {
-    for _ in 0..200 {
-        if path.exists() {
-            return Ok(());
-        }
-        std::thread::sleep(std::time::Duration::from_millis(25));
-    }
-    anyhow::bail!("`{}` does not appear", path.display())
 }
 
 fn mode(path: &Path) -> Result<u32> {
@@ -148,6 +141,21 @@ fn starts_writes_and_stops_and_keeps_what_is_there() -> Result<()> {
         1,
         "the agent's token is used again"
     );
+    Ok(())
+}
+
+#[test]
+fn a_login_at_another_hub_of_this_machine_stays() -> Result<()> {
+    let hub = FakeHub::start(State::default())?;
+    let sandbox = Sandbox::new(&hub, AGENT)?;
+    let login = "host: http://127.0.0.1:9\ntoken: plx_of_another_hub\n";
+    std::fs::create_dir(sandbox.path("home"))?;
+    std::fs::write(sandbox.path("home/config.yaml"), login)?;
+    let output = sandbox.run_once()?;
+    assert_eq!(output.status, Some(0), "{output}");
+    assert_eq!(sandbox.read("home/config.yaml"), login);
+    let advice = format!("polyaxon login --host {} --token - < ", hub.address);
+    assert!(output.stderr.contains(&advice), "{output}");
     Ok(())
 }
 
