@@ -84,7 +84,10 @@ impl<'input> Reader<'input> {
                         Event::DocumentEnd | Event::StreamEnd => {
                             self.node(Value::Scalar(Scalar::Null), &node_span)
                         }
-                        event => self.value(event, &node_span, 1)?.0,
+                        event => {
+                            self.check_value(&event, &node_span)?;
+                            self.value(event, &node_span, 1)?.0
+                        }
                     });
                 }
                 Some((_, span)) => {
@@ -116,7 +119,8 @@ impl<'input> Reader<'input> {
         let before = self.nodes;
         let (node, height, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let scalar = self.scalar(&text, style, tag.as_deref(), span)?;
+                let text = self.without_missing_break(&text, style, span);
+                let scalar = self.scalar(text, style, tag.as_deref(), span)?;
                 (self.node(Value::Scalar(scalar), span), 1, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -162,6 +166,39 @@ impl<'input> Reader<'input> {
         Ok((node, height))
     }
 
+    /// A block at the end of a text without a last line break ends without one too.
+    fn without_missing_break<'a>(&self, text: &'a str, style: ScalarStyle, span: &Span) -> &'a str {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let source = self.source.text();
+        if !is_block || self.range(span).end < source.len() {
+            return text;
+        }
+        let last = source.rsplit(['\n', '\r']).next().unwrap_or_default();
+        match text.strip_suffix('\n') {
+            Some(cut) if !last.trim().is_empty() && cut.ends_with(last.trim_start()) => cut,
+            _ => text,
+        }
+    }
+
+    /// A plain `=` or `<<` means something else to version 1.1, and nothing as a value.
+    fn check_value(&self, event: &Event<'_>, span: &Span) -> Result<(), Report> {
+        match event {
+            Event::Scalar(text, ScalarStyle::Plain, _, None)
+                if matches!(text.as_ref(), "=" | "<<") =>
+            {
+                Err(self
+                    .error(
+                        Code::UnsupportedYaml,
+                        format!("a plain `{text}` is no value in YAML 1.1"),
+                        span,
+                    )
+                    .with_help("quote it")
+                    .into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn sequence(&mut self, start: &Span, depth: usize) -> Result<(Node, usize), Report> {
         let mut items = Vec::new();
         let mut height = 1;
@@ -174,6 +211,7 @@ impl<'input> Reader<'input> {
                     ));
                 }
                 (event, span) => {
+                    self.check_value(&event, &span)?;
                     let (item, item_height) = self.value(event, &span, depth + 1)?;
                     height = height.max(item_height + 1);
                     items.push(item);
@@ -201,6 +239,7 @@ impl<'input> Reader<'input> {
             let is_merge = is_merge_key(&event);
             let (key, _) = self.value(event, &key_span, depth + 1)?;
             let (event, span) = self.expect(start)?;
+            self.check_value(&event, &span)?;
             let (value, value_height) = self.value(event, &span, depth + 1)?;
             height = height.max(value_height + 1);
             if is_merge {
@@ -276,6 +315,12 @@ impl<'input> Reader<'input> {
         tag: Option<&Tag>,
         span: &Span,
     ) -> Result<Scalar, Report> {
+        if style == ScalarStyle::Plain && text.contains('\t') {
+            return Err(self
+                .error(Code::Syntax, "a tab stands in text without quotes", span)
+                .with_help("use spaces, or quote the text")
+                .into());
+        }
         match tag {
             None if style == ScalarStyle::Plain => Scalar::resolve(text).map_err(|_| {
                 self.error(

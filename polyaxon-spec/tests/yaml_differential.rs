@@ -1,0 +1,121 @@
+//! The reader against what PyYAML's `safe_load` makes of thousands of texts; `yaml/generate.py` records them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use polyaxon_spec::diagnostic::Code;
+use polyaxon_spec::source::Source;
+use polyaxon_spec::yaml;
+use regex::Regex;
+use serde_json::{Value, json};
+
+/// What a text is read as; errors are the codes.
+fn read(text: &str) -> Result<Value, Vec<Code>> {
+    yaml::read(&Source::new("vector.yaml", text))
+        .map(|(node, _)| tagged(&node.to_json()))
+        .map_err(|report| {
+            report
+                .diagnostics()
+                .iter()
+                .map(|found| found.code)
+                .collect()
+        })
+}
+
+/// Floats as the vectors write them, by their bits.
+fn tagged(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            json!({"$float": number.as_f64().unwrap().to_bits()})
+        }
+        Value::Array(items) => items.iter().map(tagged).collect(),
+        Value::Object(fields) => match fields.get("$float").and_then(Value::as_str) {
+            Some(text) => json!({"$float": text.parse::<f64>().unwrap().to_bits()}),
+            None => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), tagged(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        },
+        other => other.clone(),
+    }
+}
+
+/// Texts that PyYAML refuses and this reader, which parses by version 1.2, takes: none changes what a valid file means.
+const TAKEN: &[(&str, &str)] = &[
+    (r"(?m)^ *\t|\t *$", "tabs among blanks"),
+    (r"(?m)^(- | )*(&\S+ ?)?:(\s|$)", "a key of nothing"),
+    (
+        r"[\[{,: ][:?]\S",
+        "text in brackets that starts with a colon or question mark",
+    ),
+    (r"(?m)^\.\.\.", "the end of a document before it starts"),
+    (r"(?s)&([xyz]) .*&[xyz]", "an anchor given twice"),
+    (
+        r"[&!*][^a-zA-Z0-9&!*\s]|!(\s|\]|$)",
+        "signs in anchors and tags",
+    ),
+];
+
+/// Texts that PyYAML reads and this reader refuses.
+const REFUSED: &[(&str, &str)] = &[
+    (r#"['"\]}]#"#, "a comment without a blank before it"),
+    (r"[\[ ]-[\]}]", "a lone dash in brackets"),
+    (
+        r"(?s)'one\n\S",
+        "quoted text that goes on in the first column",
+    ),
+    (r"\d{20}:", "a key that is a number beyond 64 bits"),
+    (r"(?m)^&\S+:", "an anchor with a colon"),
+    (r"(?m):\n[>|]$", "a block that starts in the first column"),
+];
+
+/// Texts that are read otherwise.
+const OTHERWISE: &[(&str, &str)] = &[
+    (
+        r"[\[{]\?",
+        "a question mark in brackets, which starts a key in version 1.1",
+    ),
+    (r"^&\S+:", "an anchor with a colon"),
+];
+
+fn is_one_of(classes: &[(&str, &str)], text: &str) -> bool {
+    classes
+        .iter()
+        .any(|(pattern, _)| Regex::new(pattern).unwrap().is_match(text))
+}
+
+#[test]
+fn texts_are_read_as_pyyaml_reads_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/vectors.jsonl");
+    let vectors = fs::read_to_string(path).unwrap();
+    let mut count = 0;
+    let mut found = Vec::new();
+    for line in vectors.lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        let text = vector["text"].as_str().unwrap();
+        let actual = read(text);
+        count += 1;
+        let holds = match (&actual, vector.get("value")) {
+            (Ok(actual), Some(expected)) => {
+                *actual == tagged(expected) || is_one_of(OTHERWISE, text)
+            }
+            (Err(_), None) => true,
+            // What PyYAML reads and no file of ours can say is refused or read as text.
+            (Ok(_), None) => vector.get("formless").is_some() || is_one_of(TAKEN, text),
+            (Err(_), Some(_)) => is_one_of(REFUSED, text),
+        };
+        if !holds {
+            found.push(format!("{text:?}: {actual:?}, and PyYAML {line}"));
+        }
+    }
+    assert!(count > 3000, "{count} texts");
+    assert!(
+        found.is_empty(),
+        "{} of {count}\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
