@@ -1,18 +1,15 @@
 //! The components that come with the hub: embedded, read-only, the same without a network.
 
+#[path = "../../../components/embedded.rs"]
+mod embedded;
+
 use super::{VersionContent, document};
 use crate::domain::components::{
     ComponentRecord, LATEST, OFFICIAL_OWNER, Revision, Stage, VersionRecord,
 };
 use crate::domain::page::Page;
+use embedded::EMBEDDED;
 use polyaxon_spec::diagnostic::Report;
-
-/// Name, version and text of every official version; of one component the newest version first.
-const EMBEDDED: [(&str, &str, &str); 1] = [(
-    "kaniko",
-    "0.1",
-    include_str!("../../../components/kaniko/0.1.yaml"),
-)];
 
 /// The official components, by name, each with `latest` first.
 #[derive(Debug, Clone)]
