@@ -410,7 +410,7 @@ impl World<'_> {
             assert_eq!(finals, 1, "{}: {told:?}", run.uuid);
             let retried = told.iter().filter(|status| **status == Status::Retrying);
             assert_eq!(retried.count() + 1, run.state.attempt as usize, "{told:?}");
-            assert!(run.state.attempt <= 3, "more attempts than the budget");
+            assert!(run.state.attempt <= 4, "more attempts than the budget");
             assert_eq!(told.last(), Some(&run.state.base), "{}: {told:?}", run.uuid);
             let ranks: Vec<u8> = told.iter().filter_map(|status| status.rank()).collect();
             for pair in ranks.windows(2) {

@@ -20,7 +20,8 @@ fn order(at: i64) -> StopOrder {
 
 pub(crate) async fn a_run_is_read_as_it_was_written(storage: &dyn Storage) {
     open(storage, "a", 0).await;
-    let new = new_run(storage, "default", Some("k")).await;
+    let mut new = new_run(storage, "default", Some("k")).await;
+    new.record.retries.written = Some(7);
     let uuid = new.record.uuid.clone();
     assert_eq!(storage.insert_run(new.clone()).await, Ok(Inserted::New));
     assert_eq!(storage.run(&uuid).await, Ok(Some(new.record.clone())));

@@ -91,7 +91,10 @@ pub(crate) async fn new_run(storage: &dyn Storage, queue: &str, key: Option<&str
         deadline_at: None,
         build: None,
         failure: None,
-        retries: Retries::default(),
+        retries: Retries {
+            default: 3,
+            ..Retries::default()
+        },
         created_by: "ci".into(),
         idempotency_key: key.map(Into::into),
         request_hash: "h".into(),
