@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use super::agent::{guarded, key, uuid};
+use super::agent_convert::{guarded, key, uuid};
 use super::{errors, transfer};
 use crate::domain::access::Principal;
 use crate::domain::log::{Content, Entry, LogKey, MAX_CHUNK, is_container_name};

@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod agent_convert;
 pub mod auth;
 mod components;
 mod convert;
