@@ -32,7 +32,7 @@ cluster-down: ## End what `make cluster-up` started (its registries' images stay
 	@deploy/testbed/cluster.sh down
 
 bench: ## Run the benchmarks and print their table
-	@$(CARGO) bench --workspace --locked
+	@$(CARGO) run --quiet --locked -p xtask -- bench
 
 fmt: ## Format the code
 	@$(CARGO) fmt --all

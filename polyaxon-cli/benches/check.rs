@@ -37,7 +37,7 @@ fn main() {
     let tenths = largest * 10 / 1024;
     let _ = writeln!(
         std::io::stdout(),
-        "cli: check of a build, memory: {}.{} MiB at most",
+        "cli: check of a build, peak memory: {}.{} MiB",
         tenths / 10,
         tenths % 10
     );

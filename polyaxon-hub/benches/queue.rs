@@ -76,10 +76,8 @@ async fn main() -> anyhow::Result<()> {
     for clients in [1, 8, 64_u32] {
         let seconds = create(&url, &admin, clients).await?.as_secs_f64();
         let rate = f64::from(RUNS) / seconds;
-        writeln!(
-            table,
-            "Runs.Create, durable, {clients:>2} clients   {rate:>8.0} /s"
-        )?;
+        let plural = if clients == 1 { "" } else { "s" };
+        writeln!(table, "hub: Create, {clients} client{plural}: {rate:.0} /s")?;
         drain(&mut agent, &session).await?;
     }
     let mut waits = wait(&url, &admin, &mut agent, &session).await?;
@@ -90,12 +88,10 @@ async fn main() -> anyhow::Result<()> {
             .copied()
             .unwrap_or_default()
     };
-    writeln!(
-        table,
-        "queued to leased, idle hub           p50 {:>6.2} ms   p99 {:>6.2} ms",
-        at(50).as_secs_f64() * 1000.0,
-        at(99).as_secs_f64() * 1000.0
-    )?;
+    for (name, share) in [("p50", 50), ("p99", 99)] {
+        let milliseconds = at(share).as_secs_f64() * 1000.0;
+        writeln!(table, "hub: queued to leased, {name}: {milliseconds:.2} ms")?;
+    }
     std::io::stdout().write_all(&table)?;
     server.shutdown().await
 }

@@ -1,4 +1,6 @@
-//! Development tasks: `cargo run -p xtask -- proto [--check]`.
+//! Development tasks: `cargo run -p xtask -- proto [--check]` and `cargo run -p xtask -- bench`.
+
+mod bench;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +28,8 @@ fn main() -> Result<()> {
     match arguments.as_slice() {
         ["proto"] => generate(&workspace().join("proto/src/generated")),
         ["proto", "--check"] => check(),
-        _ => bail!("usage: cargo run -p xtask -- proto [--check]"),
+        ["bench"] => bench::run(&workspace()),
+        _ => bail!("usage: cargo run -p xtask -- (proto [--check] | bench)"),
     }
 }
 
