@@ -42,6 +42,16 @@ impl Catalog {
         Ok(Self(config.catalog()))
     }
 
+    /// Folders of the machine that are offered as connections.
+    pub fn host_paths(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .connections
+            .iter()
+            .chain(&self.0.artifacts_store)
+            .filter(|connection| connection.kind == "host_path")
+            .filter_map(|connection| connection.schema_text("hostPath"))
+    }
+
     /// What the hub may know: names, kinds and schemas, what users may do, and how often a run
     /// is tried again that does not say so itself.
     pub fn published(&self, settings: &Settings) -> Result<Vec<u8>, serde_json::Error> {

@@ -15,7 +15,9 @@ use crate::config::{self, Settings};
 use crate::confirmation::Confirmer;
 use crate::data_dir::DataDir;
 use crate::driver::{Driver, Ended, Parts};
-use crate::executor::engine::{EngineExecutor, EngineOptions, PodImage, usual_sockets};
+use crate::executor::engine::{
+    EngineExecutor, EngineOptions, HostFolders, PodImage, usual_sockets,
+};
 use crate::hub::{HubClient, Identity, Link, Outbox};
 use crate::logs::Shipper;
 use crate::planning::{Catalog, SpecPlanner};
@@ -39,7 +41,7 @@ pub async fn run(
     }
     let token = read_token(&cli.token_file)?;
     let data_dir = DataDir::open(&cli.data_dir)?;
-    let executor = EngineExecutor::new(engine_options(&cli, &settings, &data_dir)?)?;
+    let executor = EngineExecutor::new(engine_options(&cli, &settings, &catalog, &data_dir)?)?;
     executor.ping().await?;
     if let Err(reason) = executor.prepare().await {
         tracing::warn!(reason, "runs with init containers will fail");
@@ -155,7 +157,12 @@ fn read_token(path: &Path) -> Result<SecretString> {
     Ok(SecretString::from(token.trim().to_owned()))
 }
 
-fn engine_options(cli: &Cli, settings: &Settings, data_dir: &DataDir) -> Result<EngineOptions> {
+fn engine_options(
+    cli: &Cli,
+    settings: &Settings,
+    catalog: &Catalog,
+    data_dir: &DataDir,
+) -> Result<EngineOptions> {
     let engine = &settings.engine;
     let pod_image = match &engine.pod_image {
         Some(image) => PodImage::Reference(image.clone()),
@@ -171,6 +178,18 @@ fn engine_options(cli: &Cli, settings: &Settings, data_dir: &DataDir) -> Result<
         secrets_dir: engine.secrets_dir.clone(),
         config_maps_dir: engine.config_maps_dir.clone(),
         claims_dir: engine.claims_dir.clone(),
+        host_folders: HostFolders::new(
+            catalog
+                .host_paths()
+                .chain(
+                    settings
+                        .policy
+                        .allowed_host_paths
+                        .iter()
+                        .map(String::as_str),
+                )
+                .map(PathBuf::from),
+        ),
         pod_image,
         ca_bundle: settings.ca_bundle.clone(),
         agent: data_dir.agent().to_owned(),

@@ -45,7 +45,13 @@ pub(super) fn body(
     let security = &container.rest.get("securityContext").cloned();
     let security = security.as_ref().unwrap_or(&Value::Null);
     let mut host = HostConfig {
-        mounts: Some(volumes::mounts(&plan.key, &plan.pod, container, objects)?),
+        mounts: Some(volumes::mounts(
+            &plan.key,
+            &plan.pod,
+            container,
+            objects,
+            &options.host_folders,
+        )?),
         ..HostConfig::default()
     };
     if let Some(bundle) = &options.ca_bundle {
@@ -273,6 +279,7 @@ mod tests {
     use super::*;
     use crate::attempt::AttemptKey;
     use crate::config::Network;
+    use crate::executor::engine::host_folders::HostFolders;
     use crate::executor::engine::options::PodImage;
 
     fn options(ca_bundle: Option<&str>) -> EngineOptions {
@@ -282,6 +289,7 @@ mod tests {
             secrets_dir: None,
             config_maps_dir: None,
             claims_dir: None,
+            host_folders: HostFolders::default(),
             pod_image: PodImage::Reference("pod".to_owned()),
             ca_bundle: ca_bundle.map(PathBuf::from),
             agent: "me".to_owned(),

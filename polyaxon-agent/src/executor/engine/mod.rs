@@ -7,6 +7,7 @@
 mod container;
 mod expand;
 mod failure;
+mod host_folders;
 mod images;
 mod inventory;
 mod labels;
@@ -35,6 +36,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::failure::{existing, unavailable};
+pub use self::host_folders::HostFolders;
 use self::images::Images;
 use self::labels::Labels;
 use self::objects::Objects;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::host_folders::HostFolders;
 use crate::config::Network;
 
 /// Where the image of init containers and the sidecar comes from.
@@ -26,6 +27,8 @@ pub struct EngineOptions {
     pub config_maps_dir: Option<PathBuf>,
     /// Folder that stands for volume claims.
     pub claims_dir: Option<PathBuf>,
+    /// Folders of the machine that runs may mount.
+    pub host_folders: HostFolders,
     /// Image of our own containers.
     pub pod_image: PodImage,
     /// Certificate authorities for builds and for our own containers.

@@ -138,7 +138,8 @@ fn executor(folder: &Path, agent: &str) -> Arc<EngineExecutor> {
         network: Network::Host,
         secrets_dir: Some(folder.join("secrets")),
         config_maps_dir: None,
-        claims_dir: None,
+        claims_dir: Some(folder.join("claims")),
+        host_folders: HostFolders::new([folder.join("store")]),
         pod_image: PodImage::Archive(folder.join("pod.tar")),
         ca_bundle: None,
         agent: agent.to_owned(),
@@ -383,6 +384,76 @@ async fn what_cannot_run_is_refused_before_anything_exists() {
         "{refused:?}"
     );
     assert_eq!(bed.executor.inventory().await.expect("inventory"), []);
+}
+
+/// A main container with a folder of the machine at `/store`.
+fn with_store(script: &str, source: VolumeSource, sub_path: Option<&str>) -> PodPlan {
+    let mut pod = main_of(script);
+    pod.volumes.push(VolumePlan {
+        name: "store".to_owned(),
+        source,
+    });
+    pod.containers[0].mounts.push(Mount {
+        volume: "store".to_owned(),
+        path: "/store".to_owned(),
+        sub_path: sub_path.map(str::to_owned),
+        ..Mount::default()
+    });
+    pod
+}
+
+#[tokio::test]
+#[ignore = "needs a container engine: POLYAXON_ENGINE_SOCKET"]
+async fn a_link_that_a_run_left_leads_no_other_run_to_the_machine() {
+    let bed = Bed::new().await;
+    let machine = bed.folder.path();
+    std::fs::write(machine.join("private"), "of the machine").expect("file");
+    let host = |path: &str| VolumeSource::HostPath {
+        path: machine.join(path).display().to_string(),
+        kind: None,
+    };
+    let claim = || VolumeSource::Claim {
+        name: "data".to_owned(),
+        read_only: None,
+    };
+    let leave = format!(
+        "/bin/busybox ln -s {} /store/evil && echo left",
+        machine.display()
+    );
+    for store in [host("store"), claim()] {
+        let plan = bed.plan(with_store(&leave, store, None));
+        let ended = ending(run(&bed, &plan).await);
+        assert_eq!(ended.exit_code, Some(0), "{ended:?}");
+        bed.end(&plan.key).await;
+    }
+    for folder in ["store", "claims/data"] {
+        let link = machine.join(folder).join("evil");
+        let private = std::fs::read_to_string(link.join("private"));
+        assert_eq!(private.expect("the link is there"), "of the machine");
+    }
+
+    for (store, sub_path) in [
+        (host("store"), Some("evil")),
+        (host("store"), Some("evil/new")),
+        (host("store/evil"), None),
+        (claim(), Some("evil")),
+    ] {
+        let plan = bed.plan(with_store("cat /store/private", store, sub_path));
+        let refused = bed.executor.create(&plan).await;
+        assert!(
+            matches!(refused, Err(ExecutorError::Refused(_))),
+            "{refused:?}"
+        );
+    }
+    assert!(!machine.join("new").exists());
+
+    // Whole, the link leads to a place in the container.
+    let look = "cat /store/evil/private || echo nothing";
+    let plan = bed.plan(with_store(look, host("store"), None));
+    assert_eq!(ending(run(&bed, &plan).await).exit_code, Some(0));
+    let seen = bed.output(&plan.key, "polyaxon-main").await;
+    assert!(seen.ends_with("nothing\n"), "{seen}");
+    bed.end(&plan.key).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Mounts of a container: the pod's volumes as the engine understands them.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use bollard::models::{Mount, MountTmpfsOptions, MountType, MountVolumeOptions};
 use polyaxon_spec::plan::{ContainerPlan, KeyFile, Mount as MountPlan, PodPlan, VolumeSource};
 use serde_json::Value;
 
+use super::host_folders::HostFolders;
 use super::objects::{Kind, Objects};
 use super::quantity;
 use crate::attempt::AttemptKey;
@@ -44,6 +45,7 @@ pub(super) fn mounts(
     pod: &PodPlan,
     container: &ContainerPlan,
     objects: &Objects,
+    host: &HostFolders,
 ) -> Result<Vec<Mount>, ExecutorError> {
     let mut all = Vec::new();
     for mount in &container.mounts {
@@ -57,11 +59,18 @@ pub(super) fn mounts(
                     container.name, mount.volume
                 ))
             })?;
+        if mount.rest.contains_key("subPathExpr") {
+            return Err(ExecutorError::Refused(format!(
+                "the volume `{}` is mounted with `subPathExpr`, which a container engine does not have",
+                mount.volume
+            )));
+        }
         let place = Place {
             key,
             pod,
             mount,
             objects,
+            host,
         };
         all.extend(place.mounts(&volume.source)?);
     }
@@ -73,6 +82,7 @@ struct Place<'a> {
     pod: &'a PodPlan,
     mount: &'a MountPlan,
     objects: &'a Objects,
+    host: &'a HostFolders,
 }
 
 impl Place<'_> {
@@ -84,12 +94,13 @@ impl Place<'_> {
             VolumeSource::Secret { name, items, .. } => self.files(Kind::Secret, name, items),
             VolumeSource::ConfigMap { name, items, .. } => self.files(Kind::ConfigMap, name, items),
             VolumeSource::HostPath { path, kind } => {
-                let path = self.below(PathBuf::from(path))?;
+                self.is_whole()?;
                 let create = matches!(kind.as_deref(), None | Some("" | "DirectoryOrCreate"));
-                Ok(vec![self.host_folder(&path, create, false)?])
+                Ok(vec![self.host_folder(Path::new(path), create, false)?])
             }
             VolumeSource::Claim { name, read_only } => {
-                let path = self.below(self.objects.place(Kind::Claim, name)?)?;
+                self.is_whole()?;
+                let path = self.objects.place(Kind::Claim, name)?;
                 Ok(vec![self.host_folder(
                     &path,
                     true,
@@ -109,12 +120,7 @@ impl Place<'_> {
         medium: Option<&String>,
         size_limit: Option<&str>,
     ) -> Result<Mount, ExecutorError> {
-        if self.mount.sub_path.is_some() {
-            return Err(ExecutorError::Refused(format!(
-                "the volume `{}` is mounted with `subPath`, which a container engine cannot do for an emptyDir",
-                self.mount.volume
-            )));
-        }
+        self.is_whole()?;
         if is_tmpfs(self.pod, &self.mount.volume, medium) {
             return Ok(Mount {
                 target: Some(self.mount.path.clone()),
@@ -145,6 +151,12 @@ impl Place<'_> {
         name: &str,
         items: &[KeyFile],
     ) -> Result<Vec<Mount>, ExecutorError> {
+        let folder = self.objects.folder(kind, name)?;
+        self.host.resolve(&folder, false).map_err(|reason| {
+            ExecutorError::Refused(format!(
+                "`{name}` of the agent's configuration cannot be used: {reason}"
+            ))
+        })?;
         if let Some(sub_path) = &self.mount.sub_path {
             let key = items
                 .iter()
@@ -154,7 +166,6 @@ impl Place<'_> {
             return Ok(vec![bind(&file, &self.mount.path, true)]);
         }
         if items.is_empty() {
-            let folder = self.objects.folder(kind, name)?;
             return Ok(vec![bind(&folder, &self.mount.path, true)]);
         }
         items
@@ -167,18 +178,16 @@ impl Place<'_> {
             .collect()
     }
 
-    fn below(&self, root: PathBuf) -> Result<PathBuf, ExecutorError> {
-        let Some(sub_path) = &self.mount.sub_path else {
-            return Ok(root);
-        };
-        let inside = Path::new(sub_path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if inside {
-            return Ok(root.join(sub_path));
+    /// An engine follows the links of a path below a volume, and whoever may write to the volume
+    /// can change them until the moment of the mount.
+    fn is_whole(&self) -> Result<(), ExecutorError> {
+        let path = self.mount.sub_path.as_deref();
+        if matches!(path, None | Some("" | "." | "./")) {
+            return Ok(());
         }
         Err(ExecutorError::Refused(format!(
-            "`subPath: {sub_path}` of the volume `{}` leads out of it",
+            "the volume `{}` is mounted with `subPath`, which would follow the links in it out to the agent's \
+             machine; mount the volume whole and use the folder inside of it",
             self.mount.volume
         )))
     }
@@ -189,21 +198,15 @@ impl Place<'_> {
         create: bool,
         read_only: bool,
     ) -> Result<Mount, ExecutorError> {
-        if !path.exists() {
-            let refused = |reason: &str| {
-                ExecutorError::Refused(format!(
-                    "the volume `{}` is `{}` of the agent's machine: {reason}",
-                    self.mount.volume,
-                    path.display()
-                ))
-            };
-            if !create {
-                return Err(refused("it does not exist"));
-            }
-            std::fs::create_dir_all(path).map_err(|error| refused(&error.to_string()))?;
-        }
+        let path = self.host.resolve(path, create).map_err(|reason| {
+            ExecutorError::Refused(format!(
+                "the volume `{}` is `{}` of the agent's machine: {reason}",
+                self.mount.volume,
+                path.display()
+            ))
+        })?;
         let read_only = read_only || self.mount.read_only == Some(true);
-        Ok(bind(path, &self.mount.path, read_only))
+        Ok(bind(&path, &self.mount.path, read_only))
     }
 }
 
@@ -244,25 +247,39 @@ mod tests {
     }
 
     fn shown(pod: &PodPlan, objects: &Objects) -> Result<Vec<String>, String> {
-        mounts(&AttemptKey::new("ab", 1), pod, &pod.containers[0], objects)
-            .map(|mounts| {
-                mounts
-                    .iter()
-                    .map(|mount| {
-                        format!(
-                            "{}:{}{}",
-                            mount.source.clone().unwrap_or_default(),
-                            mount.target.clone().unwrap_or_default(),
-                            if mount.read_only == Some(true) {
-                                ":ro"
-                            } else {
-                                ""
-                            }
-                        )
-                    })
-                    .collect()
-            })
-            .map_err(|error| error.to_string())
+        shown_with(pod, objects, &HostFolders::default())
+    }
+
+    fn shown_with(
+        pod: &PodPlan,
+        objects: &Objects,
+        host: &HostFolders,
+    ) -> Result<Vec<String>, String> {
+        mounts(
+            &AttemptKey::new("ab", 1),
+            pod,
+            &pod.containers[0],
+            objects,
+            host,
+        )
+        .map(|mounts| {
+            mounts
+                .iter()
+                .map(|mount| {
+                    format!(
+                        "{}:{}{}",
+                        mount.source.clone().unwrap_or_default(),
+                        mount.target.clone().unwrap_or_default(),
+                        if mount.read_only == Some(true) {
+                            ":ro"
+                        } else {
+                            ""
+                        }
+                    )
+                })
+                .collect()
+        })
+        .map_err(|error| error.to_string())
     }
 
     fn empty(medium: Option<&str>) -> VolumeSource {
@@ -280,6 +297,7 @@ mod tests {
         std::fs::write(root.join("reg/config.json"), "{}").expect("file");
         let objects = Objects {
             secrets: Some(root.to_owned()),
+            claims: Some(root.to_owned()),
             ..Objects::default()
         };
         let secret = |items: Vec<KeyFile>| VolumeSource::Secret {
@@ -295,9 +313,17 @@ mod tests {
             sub_path: Some(path.to_owned()),
             ..MountPlan::default()
         };
-        let host = || VolumeSource::HostPath {
-            path: root.display().to_string(),
+        let host = |name: &str| VolumeSource::HostPath {
+            path: root.join(name).display().to_string(),
             kind: None,
+        };
+        let claim = || VolumeSource::Claim {
+            name: "claim".to_owned(),
+            read_only: None,
+        };
+        let expression = MountPlan {
+            rest: serde_json::Map::from_iter([("subPathExpr".to_owned(), Value::from("$(A)"))]),
+            ..MountPlan::default()
         };
         let root = root.display();
         for (source, mount, expected) in [
@@ -326,12 +352,15 @@ mod tests {
                 sub_path("a/b"),
                 format!("{root}/reg/config.json:/v:ro"),
             ),
-            (host(), sub_path("new"), format!("{root}/new:/v")),
+            (host("reg"), sub_path(""), format!("{root}/reg:/v")),
+            (host("new"), MountPlan::default(), format!("{root}/new:/v")),
         ] {
             assert_eq!(shown(&pod(source, mount), &objects), Ok(vec![expected]));
         }
         for (source, mount, expected) in [
-            (host(), sub_path("../x"), "leads out of it"),
+            (host("reg"), sub_path("x"), "mount the volume whole"),
+            (claim(), sub_path("x"), "mount the volume whole"),
+            (host("reg"), expression, "subPathExpr"),
             (empty(None), sub_path("x"), "subPath"),
             (
                 VolumeSource::Raw(Value::Null),
@@ -341,6 +370,41 @@ mod tests {
         ] {
             let error = shown(&pod(source, mount), &objects).expect_err("refused");
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_run_can_replace_is_not_mounted() {
+        let folder = tempfile::tempdir().expect("folder");
+        let root = folder.path().canonicalize().expect("path");
+        let store = root.join("store");
+        std::fs::create_dir(&store).expect("folder");
+        std::os::unix::fs::symlink("/", store.join("evil")).expect("link");
+        let host = HostFolders::new([store.clone()]);
+        let objects = Objects {
+            claims: Some(store.clone()),
+            secrets: Some(store.clone()),
+            ..Objects::default()
+        };
+        let name = "evil".to_owned();
+        for source in [
+            VolumeSource::HostPath {
+                path: store.join("evil").display().to_string(),
+                kind: None,
+            },
+            VolumeSource::Claim {
+                name: name.clone(),
+                read_only: Some(true),
+            },
+            VolumeSource::Secret {
+                name,
+                items: vec![],
+                default_mode: None,
+            },
+        ] {
+            let error = shown_with(&pod(source, MountPlan::default()), &objects, &host)
+                .expect_err("refused");
+            assert!(error.contains("inside of"), "{error}");
         }
     }
 
