@@ -83,6 +83,7 @@ pub(super) fn classify(error: &str, phase: Phase) -> Option<Class> {
             return Some(Class::PushImmutable);
         }
         if status == Some(413)
+            || code == Some("SIZE_INVALID")
             || has_any(&lower, &["request entity too large", "payload too large"])
         {
             return Some(Class::PushTooLarge);
@@ -210,6 +211,11 @@ mod tests {
         "Patch \"https://r/v2/a\": write: connection reset by peer",
         Phase::Push,
         Some(Class::RegistryNetwork)
+    )]
+    #[case::size(
+        "PUT https://r/v2/a/manifests/1: SIZE_INVALID: too large",
+        Phase::Push,
+        Some(Class::PushTooLarge)
     )]
     #[case::new_words(
         "PUT https://r/v2/a/manifests/1: MANIFEST_INVALID: schema",
