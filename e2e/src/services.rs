@@ -181,12 +181,14 @@ impl Services {
         Ok(())
     }
 
-    /// Starts a second agent with the same token and a folder of its own.
+    /// Starts a second agent that takes itself for the first: the same token, and a copy of what
+    /// its folder says about who it is.
     ///
     /// # Errors
     /// It does not come up.
     pub fn start_second_agent(&self) -> Result<Running> {
         fs::create_dir_all(self.path("agent-two"))?;
+        fs::copy(self.path("agent/agent-id"), self.path("agent-two/agent-id"))?;
         self.agent_on("agent-two", None).map(Running)
     }
 

@@ -84,6 +84,47 @@ fn a_killed_agent_finds_its_build_again() -> Result<()> {
     check_one_end(&services, &uuid)
 }
 
+/// Names of `polyaxon-agent/src/failpoint.rs`.
+const FAILPOINTS: [&str; 6] = [
+    "before-create",
+    "after-create",
+    "during-init",
+    "during-main",
+    "before-final-report",
+    "after-final-report",
+];
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    let busybox = format!("{}/library/busybox:1.36", services.testbed().registry);
+    for failpoint in FAILPOINTS {
+        services.kill_agent()?;
+        services.start_agent_with_failpoint(failpoint)?;
+        let slow_init = format!(
+            "  init:\n  - container: {{name: slow, image: '{busybox}', command: [sleep, '2']}}\n"
+        );
+        let uuid = services.queue(&operation(failpoint).replace("  init:\n", &slow_init))?;
+        services.wait_for_agents_end(END)?;
+        services.start_agent()?;
+        services
+            .wait_for_status(&uuid, "succeeded", END)
+            .with_context(|| failpoint.to_owned())?;
+        check_lines(&services.logs(&uuid)?).with_context(|| failpoint.to_owned())?;
+        check_one_end(&services, &uuid)?;
+        let run = services.json(&["ops", "get", "-uid", &uuid])?;
+        ensure!(run["attempt"] == 1, "{failpoint}: {run:#}");
+        eventually(END, || {
+            let left = services.containers(&uuid)?;
+            ensure!(left.is_empty(), "{failpoint}: {left:?}");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 #[test]
 #[ignore = "needs the test-bed: `make test`"]
 fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {

@@ -1,6 +1,7 @@
 //! End-to-end tests of the engine executor: every binary, a real registry, a real engine.
 
 mod components;
+mod faults;
 mod git_context;
 mod kill;
 mod rejected;

@@ -1,6 +1,7 @@
 //! The operations that users type, unchanged, from a web server.
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::command::run_and_probe;
 use polyaxon_e2e::image::Image;
 use polyaxon_e2e::platform::Platform;
 use polyaxon_e2e::web_server::WebServer;
@@ -13,7 +14,26 @@ fn builds_polyaxon(operation: &str) -> Result<()> {
     let web = WebServer::start(&[("/build.yaml", operation)])?;
     let platform = Platform::start()?;
     let url = format!("--url={}", web.url("/build.yaml"));
-    let output = platform.polyaxon(&["run", &url, "-l"])?.expect_status(0)?;
+    let output = run_and_probe(
+        &mut platform.command(&["run", &url, "-l"]),
+        "RUN pip3 install --no-cache-dir -U polyaxon",
+        || {
+            let runs = platform.json(&["ops", "ls"])?;
+            ensure!(
+                runs["runs"][0]["status"] == "running",
+                "the log is not live: {runs}"
+            );
+            Ok(())
+        },
+    )?
+    .expect_status(0)?;
+    for status in ["created", "queued", "starting", "running", "succeeded in "] {
+        ensure!(
+            output.stderr.contains(status),
+            "`{status}` is missing in\n{}",
+            output.stderr
+        );
+    }
 
     let registry = platform.testbed().registry.clone();
     let image = Image::pull(&registry, "polyaxon/polyaxon-quick-start", "latest")?;

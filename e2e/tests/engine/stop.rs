@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use polyaxon_e2e::command::{eventually, run};
 use polyaxon_e2e::platform::Platform;
+use polyaxon_e2e::services::Services;
 
 /// From `ops stop` to the final status.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -80,6 +81,22 @@ fn build_stops_within_two_seconds_and_leaves_nothing() -> Result<()> {
         Ok(())
     })?;
     stop_and_measure(&platform, &uuid)
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn queued_run_stops_without_an_agent() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    services.kill_agent()?;
+    let uuid = services.queue(&operation("sleep 300"))?;
+    services
+        .polyaxon(&["ops", "stop", "-uid", &uuid, "-y"])?
+        .expect_status(0)?;
+    services.wait_for_status(&uuid, "stopped", STOP_LIMIT)?;
+    services.start_agent()?;
+    ensure!(services.containers(&uuid)?.is_empty(), "it was launched");
+    Ok(())
 }
 
 #[test]
