@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::components::Components;
-use crate::grpc::auth::TokenCache;
 use crate::http::metrics::Metrics;
 use crate::logs::LogStore;
 use crate::storage::Storage;
+use crate::token_cache::TokenCache;
 use crate::topics::Topics;
 
 /// The parts of a running hub.

@@ -17,5 +17,6 @@ pub mod settings;
 pub mod storage;
 pub mod telemetry;
 pub mod tls;
+pub mod token_cache;
 pub mod topics;
 pub mod upkeep;

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, SystemClock};
 use crate::components::{Components, Official};
 use crate::data_dir::DataDir;
-use crate::grpc::auth::TokenCache;
 use crate::http::metrics::Metrics;
 use crate::hub::Hub;
 use crate::logs::{Blobs, LogStore};
@@ -23,6 +22,7 @@ use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::tls::{self, TlsListener};
+use crate::token_cache::TokenCache;
 use crate::topics::Topics;
 use crate::{bootstrap, grpc, http, upkeep};
 

@@ -1,8 +1,7 @@
 //! Who calls: the bearer token of every call becomes a [`Principal`] before any service sees it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -18,72 +17,6 @@ use crate::domain::run_token;
 use crate::domain::time::Millis;
 use crate::hub::Hub;
 use crate::storage::StorageError;
-
-/// How long another process's revocation may go unnoticed; our own is immediate.
-const CACHE_TIME: Duration = Duration::from_secs(10);
-/// Entries of the cache before it is emptied; a hub has far fewer live tokens.
-const CACHE_ENTRIES: usize = 4096;
-
-/// Remembers tokens for a short while, so that a call does not cost a query.
-#[derive(Debug, Default)]
-pub struct TokenCache {
-    entries: Mutex<HashMap<String, Entry>>,
-    uses: Mutex<HashMap<String, Millis>>,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    record: access::TokenRecord,
-    until: Millis,
-}
-
-impl TokenCache {
-    /// Forgets everything, after a token was revoked.
-    pub fn clear(&self) {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
-    /// Takes the uses since the last call: token id and time.
-    pub fn take_uses(&self) -> Vec<(String, Millis)> {
-        self.uses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain()
-            .collect()
-    }
-
-    fn get(&self, hash: &str, now: Millis) -> Option<access::TokenRecord> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .get(hash)
-            .filter(|entry| entry.until > now)
-            .map(|entry| entry.record.clone())
-    }
-
-    fn put(&self, record: access::TokenRecord, now: Millis) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= CACHE_ENTRIES {
-            entries.clear();
-        }
-        entries.insert(
-            record.hash.clone(),
-            Entry {
-                record,
-                until: now.plus(CACHE_TIME),
-            },
-        );
-    }
-
-    fn used(&self, id: &str, now: Millis) {
-        self.uses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.to_owned(), now);
-    }
-}
 
 /// Middleware in front of our services; health and reflection stay open.
 pub(super) async fn authenticate(

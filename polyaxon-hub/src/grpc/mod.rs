@@ -3,7 +3,7 @@
 mod access;
 mod agent;
 mod agent_convert;
-pub mod auth;
+mod auth;
 mod components;
 mod convert;
 pub mod errors;
