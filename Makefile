@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint deny cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,3 +42,7 @@ lint: ## Check formatting and lints, of scripts too
 	@shellcheck --external-sources .ci/run deploy/images/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+
+deny: ## Check licences, sources and banned crates of all dependencies
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "deny: \`cargo-deny\` is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	@$(CARGO) deny --locked --log-level error check bans licenses sources
