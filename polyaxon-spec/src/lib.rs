@@ -21,6 +21,7 @@ pub mod plan;
 pub mod policy;
 pub mod refs;
 pub mod resolve;
+pub mod schema;
 pub mod source;
 pub mod state;
 pub mod template;

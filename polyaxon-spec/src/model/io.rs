@@ -148,6 +148,11 @@ static PARAM: Model = Model::new(
 )
 .with_rules(param_rules);
 
+/// The fields of a param in long form.
+pub(crate) fn param() -> &'static Model {
+    &PARAM
+}
+
 /// `params` of an operation, with the short form.
 pub(crate) const fn params_field() -> Field {
     field("params", Kind::Params(true)).literal()

@@ -20,8 +20,8 @@ pub(crate) mod suggest;
 mod table;
 
 pub use init::{Git, Init, bad_image};
-pub(crate) use io::read_ios;
 pub use io::{Io, Param};
+pub(crate) use io::{param, read_ios};
 pub use run::Environment;
 pub use sections::{Plugins, Termination};
 pub use suggest::nearest;
@@ -32,4 +32,5 @@ pub(crate) use distributed::{is_replica, replicas_of};
 pub(crate) use document::{Document, refuse_errors};
 pub(crate) use path::Path;
 pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS};
-pub(crate) use run::{check_run, runtime_of};
+pub(crate) use run::{any_run, check_run, runtime_of, runtimes};
+pub(crate) use sections::mount;

@@ -13,7 +13,7 @@ use super::run::ENVIRONMENT;
 use super::sections::{BUILD, CACHE, HOOK, MOUNTS, PLUGINS, TEMPLATE, TERMINATION};
 use super::shortcuts::{check_command, check_resources, check_variables};
 use super::suggest;
-use super::table::{CustomKind, Kind, Model, custom, field};
+use super::table::{Kind, Model, custom, field};
 use crate::diagnostic::Code;
 use crate::refs::HubRef;
 use crate::yaml::{Mapping, Node};
@@ -108,7 +108,7 @@ pub(crate) static ROOT: Model = Model::new(
 .with_rules(root_rules);
 
 /// A component inside of a dag.
-pub(crate) const COMPONENT_KIND: Kind = Kind::Custom(CustomKind(check_component));
+pub(crate) const COMPONENT_KIND: Kind = Kind::Component;
 
 /// An operation inside of a dag.
 pub(crate) const OPERATION_KIND: Kind = Kind::Model(&ROOT);

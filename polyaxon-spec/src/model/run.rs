@@ -205,6 +205,16 @@ static RUNTIMES: &[(&str, &Model)] = &[
     ("tuner", &JOB),
 ];
 
+/// The runtimes that files may name.
+pub(crate) fn runtimes() -> &'static [(&'static str, &'static Model)] {
+    RUNTIMES
+}
+
+/// The fields of all runtimes.
+pub(crate) fn any_run() -> &'static Model {
+    &ANY_RUN
+}
+
 /// The table of a runtime.
 pub(crate) fn runtime(kind: &str) -> Option<&'static Model> {
     RUNTIMES

@@ -242,6 +242,11 @@ pub(crate) static TEMPLATE: Model = Model::new(
 /// `mount`.
 pub(crate) const MOUNTS: Kind = Kind::List(&Kind::Custom(CustomKind(check_mount)));
 
+/// The fields of an entry of `mount` that is a mapping.
+pub(crate) fn mount() -> &'static Model {
+    &MOUNT
+}
+
 static MOUNT: Model = Model::new(
     "a mount",
     &[
