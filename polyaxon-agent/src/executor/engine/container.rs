@@ -45,13 +45,7 @@ pub(super) fn body(
     let security = &container.rest.get("securityContext").cloned();
     let security = security.as_ref().unwrap_or(&Value::Null);
     let mut host = HostConfig {
-        mounts: Some(volumes::mounts(
-            &plan.key,
-            &plan.pod,
-            container,
-            objects,
-            &options.host_folders,
-        )?),
+        mounts: Some(volumes::mounts(&plan.key, &plan.pod, container, objects)?),
         ..HostConfig::default()
     };
     if let Some(bundle) = &options.ca_bundle {

@@ -87,6 +87,7 @@ impl EngineExecutor {
                 secrets: options.secrets_dir.clone(),
                 config_maps: options.config_maps_dir.clone(),
                 claims: options.claims_dir.clone(),
+                host: options.host_folders.clone(),
             },
             docker,
             options,

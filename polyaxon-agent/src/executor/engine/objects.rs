@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
+use super::host_folders::HostFolders;
 use crate::executor::ExecutorError;
 
 /// What an object is, for messages and to find its folder.
@@ -30,12 +31,23 @@ pub(super) struct Objects {
     pub(super) secrets: Option<PathBuf>,
     pub(super) config_maps: Option<PathBuf>,
     pub(super) claims: Option<PathBuf>,
+    /// The folders that runs may mount: no object is inside of one.
+    pub(super) host: HostFolders,
 }
 
 impl Objects {
     /// Folder of an object; it exists.
     pub(super) fn folder(&self, kind: Kind, name: &str) -> Result<PathBuf, ExecutorError> {
         let folder = self.place(kind, name)?;
+        if folder.exists() {
+            let (word, _) = kind.words();
+            self.host.resolve(&folder, false).map_err(|reason| {
+                ExecutorError::Refused(format!(
+                    "the {word} `{name}` is `{}` of the agent's machine: {reason}",
+                    folder.display()
+                ))
+            })?;
+        }
         if folder.is_dir() {
             return Ok(folder);
         }
@@ -171,5 +183,12 @@ mod tests {
         );
         let all = objects.values(Kind::Secret, "db").expect("values");
         assert_eq!(all.get("user").map(String::as_str), Some("me"));
+
+        let replaceable = Objects {
+            host: HostFolders::new([folder.path().to_owned()]),
+            ..objects
+        };
+        let refused = replaceable.values(Kind::Secret, "db");
+        assert!(refused.is_err_and(|error| error.to_string().contains("inside of")));
     }
 }

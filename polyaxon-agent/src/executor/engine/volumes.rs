@@ -6,7 +6,6 @@ use bollard::models::{Mount, MountTmpfsOptions, MountType, MountVolumeOptions};
 use polyaxon_spec::plan::{ContainerPlan, KeyFile, Mount as MountPlan, PodPlan, VolumeSource};
 use serde_json::Value;
 
-use super::host_folders::HostFolders;
 use super::objects::{Kind, Objects};
 use super::quantity;
 use crate::attempt::AttemptKey;
@@ -45,7 +44,6 @@ pub(super) fn mounts(
     pod: &PodPlan,
     container: &ContainerPlan,
     objects: &Objects,
-    host: &HostFolders,
 ) -> Result<Vec<Mount>, ExecutorError> {
     let mut all = Vec::new();
     for mount in &container.mounts {
@@ -70,7 +68,6 @@ pub(super) fn mounts(
             pod,
             mount,
             objects,
-            host,
         };
         all.extend(place.mounts(&volume.source)?);
     }
@@ -82,7 +79,6 @@ struct Place<'a> {
     pod: &'a PodPlan,
     mount: &'a MountPlan,
     objects: &'a Objects,
-    host: &'a HostFolders,
 }
 
 impl Place<'_> {
@@ -151,12 +147,6 @@ impl Place<'_> {
         name: &str,
         items: &[KeyFile],
     ) -> Result<Vec<Mount>, ExecutorError> {
-        let folder = self.objects.folder(kind, name)?;
-        self.host.resolve(&folder, false).map_err(|reason| {
-            ExecutorError::Refused(format!(
-                "`{name}` of the agent's configuration cannot be used: {reason}"
-            ))
-        })?;
         if let Some(sub_path) = &self.mount.sub_path {
             let key = items
                 .iter()
@@ -166,6 +156,7 @@ impl Place<'_> {
             return Ok(vec![bind(&file, &self.mount.path, true)]);
         }
         if items.is_empty() {
+            let folder = self.objects.folder(kind, name)?;
             return Ok(vec![bind(&folder, &self.mount.path, true)]);
         }
         items
@@ -198,7 +189,7 @@ impl Place<'_> {
         create: bool,
         read_only: bool,
     ) -> Result<Mount, ExecutorError> {
-        let path = self.host.resolve(path, create).map_err(|reason| {
+        let path = self.objects.host.resolve(path, create).map_err(|reason| {
             ExecutorError::Refused(format!(
                 "the volume `{}` is `{}` of the agent's machine: {reason}",
                 self.mount.volume,
@@ -222,197 +213,5 @@ pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
 }
 
 #[cfg(test)]
-mod tests {
-    use polyaxon_spec::plan::VolumePlan;
-
-    use super::*;
-
-    fn pod(source: VolumeSource, mount: MountPlan) -> PodPlan {
-        PodPlan {
-            containers: vec![ContainerPlan {
-                name: "main".to_owned(),
-                mounts: vec![MountPlan {
-                    volume: "v".to_owned(),
-                    path: "/v".to_owned(),
-                    ..mount
-                }],
-                ..ContainerPlan::default()
-            }],
-            volumes: vec![VolumePlan {
-                name: "v".to_owned(),
-                source,
-            }],
-            ..PodPlan::default()
-        }
-    }
-
-    fn shown(pod: &PodPlan, objects: &Objects) -> Result<Vec<String>, String> {
-        shown_with(pod, objects, &HostFolders::default())
-    }
-
-    fn shown_with(
-        pod: &PodPlan,
-        objects: &Objects,
-        host: &HostFolders,
-    ) -> Result<Vec<String>, String> {
-        mounts(
-            &AttemptKey::new("ab", 1),
-            pod,
-            &pod.containers[0],
-            objects,
-            host,
-        )
-        .map(|mounts| {
-            mounts
-                .iter()
-                .map(|mount| {
-                    format!(
-                        "{}:{}{}",
-                        mount.source.clone().unwrap_or_default(),
-                        mount.target.clone().unwrap_or_default(),
-                        if mount.read_only == Some(true) {
-                            ":ro"
-                        } else {
-                            ""
-                        }
-                    )
-                })
-                .collect()
-        })
-        .map_err(|error| error.to_string())
-    }
-
-    fn empty(medium: Option<&str>) -> VolumeSource {
-        VolumeSource::EmptyDir {
-            medium: medium.map(str::to_owned),
-            size_limit: None,
-        }
-    }
-
-    #[test]
-    fn volumes_become_mounts() {
-        let folder = tempfile::tempdir().expect("folder");
-        let root = folder.path();
-        std::fs::create_dir_all(root.join("reg")).expect("folder");
-        std::fs::write(root.join("reg/config.json"), "{}").expect("file");
-        let objects = Objects {
-            secrets: Some(root.to_owned()),
-            claims: Some(root.to_owned()),
-            ..Objects::default()
-        };
-        let secret = |items: Vec<KeyFile>| VolumeSource::Secret {
-            name: "reg".to_owned(),
-            items,
-            default_mode: None,
-        };
-        let item = KeyFile {
-            key: "config.json".to_owned(),
-            path: "a/b".to_owned(),
-        };
-        let sub_path = |path: &str| MountPlan {
-            sub_path: Some(path.to_owned()),
-            ..MountPlan::default()
-        };
-        let host = |name: &str| VolumeSource::HostPath {
-            path: root.join(name).display().to_string(),
-            kind: None,
-        };
-        let claim = || VolumeSource::Claim {
-            name: "claim".to_owned(),
-            read_only: None,
-        };
-        let expression = MountPlan {
-            rest: serde_json::Map::from_iter([("subPathExpr".to_owned(), Value::from("$(A)"))]),
-            ..MountPlan::default()
-        };
-        let root = root.display();
-        for (source, mount, expected) in [
-            (
-                empty(None),
-                MountPlan::default(),
-                "plx-operation-ab-v:/v".to_owned(),
-            ),
-            (
-                empty(Some("Memory")),
-                MountPlan::default(),
-                ":/v".to_owned(),
-            ),
-            (
-                secret(vec![]),
-                MountPlan::default(),
-                format!("{root}/reg:/v:ro"),
-            ),
-            (
-                secret(vec![item.clone()]),
-                MountPlan::default(),
-                format!("{root}/reg/config.json:/v/a/b:ro"),
-            ),
-            (
-                secret(vec![item]),
-                sub_path("a/b"),
-                format!("{root}/reg/config.json:/v:ro"),
-            ),
-            (host("reg"), sub_path(""), format!("{root}/reg:/v")),
-            (host("new"), MountPlan::default(), format!("{root}/new:/v")),
-        ] {
-            assert_eq!(shown(&pod(source, mount), &objects), Ok(vec![expected]));
-        }
-        for (source, mount, expected) in [
-            (host("reg"), sub_path("x"), "mount the volume whole"),
-            (claim(), sub_path("x"), "mount the volume whole"),
-            (host("reg"), expression, "subPathExpr"),
-            (empty(None), sub_path("x"), "subPath"),
-            (
-                VolumeSource::Raw(Value::Null),
-                MountPlan::default(),
-                "of a kind",
-            ),
-        ] {
-            let error = shown(&pod(source, mount), &objects).expect_err("refused");
-            assert!(error.contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_a_run_can_replace_is_not_mounted() {
-        let folder = tempfile::tempdir().expect("folder");
-        let root = folder.path().canonicalize().expect("path");
-        let store = root.join("store");
-        std::fs::create_dir(&store).expect("folder");
-        std::os::unix::fs::symlink("/", store.join("evil")).expect("link");
-        let host = HostFolders::new([store.clone()]);
-        let objects = Objects {
-            claims: Some(store.clone()),
-            secrets: Some(store.clone()),
-            ..Objects::default()
-        };
-        let name = "evil".to_owned();
-        for source in [
-            VolumeSource::HostPath {
-                path: store.join("evil").display().to_string(),
-                kind: None,
-            },
-            VolumeSource::Claim {
-                name: name.clone(),
-                read_only: Some(true),
-            },
-            VolumeSource::Secret {
-                name,
-                items: vec![],
-                default_mode: None,
-            },
-        ] {
-            let error = shown_with(&pod(source, MountPlan::default()), &objects, &host)
-                .expect_err("refused");
-            assert!(error.contains("inside of"), "{error}");
-        }
-    }
-
-    #[test]
-    fn shared_memory_outlives_its_first_user() {
-        let mut pod = pod(empty(Some("Memory")), MountPlan::default());
-        assert_eq!(engine_volumes(&pod).count(), 0);
-        pod.init_containers = pod.containers.clone();
-        assert_eq!(engine_volumes(&pod).collect::<Vec<_>>(), ["v"]);
-    }
-}
+#[path = "volumes_tests.rs"]
+mod tests;
