@@ -205,7 +205,23 @@ impl Checker {
         )
     }
 
-    pub(crate) fn integer(&mut self, node: &Node, path: &Path<'_>) -> Json {
+    fn integer(&mut self, node: &Node, path: &Path<'_>) -> Json {
+        if let Value::Scalar(Scalar::Integer(number)) = &node.value {
+            return Json::Number(number.clone());
+        }
+        let json = self.wrong_type(node, path, "an integer");
+        let is_quoted = node
+            .value
+            .as_text()
+            .is_some_and(|text| text.trim().parse::<i64>().is_ok());
+        if let Some(last) = self.diagnostics.last_mut().filter(|_| is_quoted) {
+            last.help = Some("write it without quotes".into());
+        }
+        json
+    }
+
+    /// An integer, or a float or text that says one.
+    pub(crate) fn lax_integer(&mut self, node: &Node, path: &Path<'_>) -> Json {
         let value = match &node.value {
             Value::Scalar(Scalar::Integer(number)) => Some(Json::Number(number.clone())),
             Value::Scalar(Scalar::Float(float)) if float.fract() == 0.0 => {

@@ -21,7 +21,7 @@ macro_rules! replica_model {
                 field("volumes", Kind::List(&Kind::Kubernetes(&VOLUME))),
                 field("init", Kind::List(&Kind::Model(&INIT))),
                 field("sidecars", Kind::List(&Kind::Kubernetes(&CONTAINER))),
-                field("container", Kind::Kubernetes(&CONTAINER)),
+                field("container", Kind::Kubernetes(&CONTAINER)).literal(),
                 $($own),*
             ],
         )

@@ -95,7 +95,7 @@ pub(crate) static INIT: Model = Model::new(
         field("artifactRef", Kind::Text),
         field("connection", Kind::Text),
         field("path", Kind::Text),
-        field("container", Kind::Kubernetes(&CONTAINER)),
+        field("container", Kind::Kubernetes(&CONTAINER)).literal(),
     ],
 )
 .with_rules(init_rules);

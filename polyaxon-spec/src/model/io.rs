@@ -165,7 +165,7 @@ pub(crate) const fn long_params_field() -> Field {
 
 /// `params` of a join: paths of values of other runs.
 pub(crate) const fn join_params_field() -> Field {
-    field("params", Kind::Params(true))
+    field("params", Kind::Params(false))
 }
 
 fn io_rules(

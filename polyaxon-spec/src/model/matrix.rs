@@ -157,7 +157,7 @@ static GAUSSIAN_PROCESS: Model = Model::new(
 
 fn check_positive(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
     let before = checker.diagnostics.len();
-    let json = checker.integer(node, path);
+    let json = checker.lax_integer(node, path);
     if checker.diagnostics.len() == before && json.as_i64().is_some_and(|number| number < 1) {
         let message = format!("`{path}` is at least 1, not {json}");
         checker.error(Code::BadValue, node, path, message);

@@ -178,10 +178,16 @@ fn schedules_events_and_joins_are_read() {
             "events[0].kinds[0]",
         ),
         (
-            "joins: [{query: 'a: 1', params: {x: {value: outputs.x}, y: inputs.y}}]",
+            "joins: [{query: 'a: 1', params: {x: {value: outputs.x}}}]",
             "",
         ),
         ("joins: [{sort: a}]", "joins[0]"),
+        (
+            "joins: [{query: a, params: {x: outputs.x}}]",
+            "joins[0].params.x",
+        ),
+        ("termination: {timeout: 3.0}", "termination.timeout"),
+        ("termination: {maxRetries: '3'}", "termination.maxRetries"),
         ("trigger: all_done", ""),
         ("trigger: sometimes", "trigger"),
         (
@@ -226,6 +232,14 @@ fn distributed_runs_are_read() {
         ),
         (
             format!("kind: daskcluster, worker: {replica}, scheduler: {replica}, minReplicas: 1"),
+            "",
+        ),
+        (
+            "kind: job, container: '{{ c }}'".to_owned(),
+            "run.container",
+        ),
+        (
+            "kind: job, container: {image: a}, environment: {priority: '3'}".to_owned(),
             "",
         ),
         (format!("kind: tfjob, launcher: {replica}"), "run.launcher"),

@@ -93,7 +93,7 @@ pub(crate) static ROOT: Model = Model::new(
         ),
         field("conditions", Kind::Text),
         field("skipOnUpstreamSkip", Kind::Bool),
-        field("container", Kind::Kubernetes(&CONTAINER)),
+        field("container", Kind::Kubernetes(&CONTAINER)).literal(),
         custom("cmd", check_command),
         custom("env", check_variables),
         custom("resources", check_resources),

@@ -16,7 +16,7 @@ use super::orchestration::EARLY_STOPPING;
 use super::path::Path;
 use super::root::{COMPONENT_KIND, OPERATION_KIND};
 use super::suggest;
-use super::table::{Kind, Model, field};
+use super::table::{Kind, Model, custom, field};
 use crate::diagnostic::Code;
 use crate::yaml::{Node, Value};
 
@@ -100,7 +100,7 @@ pub(crate) static ENVIRONMENT: Model = Model::new(
         field("dnsConfig", Kind::Kubernetes(&DNS_CONFIG)),
         field("schedulerName", Kind::Text),
         field("priorityClassName", Kind::Text),
-        field("priority", Kind::Integer),
+        custom("priority", Checker::lax_integer),
         field(
             "restartPolicy",
             Kind::OneOf(&["Always", "OnFailure", "Never", "ExitCode"]),
@@ -125,7 +125,7 @@ macro_rules! pod_model {
                 field("volumes", Kind::List(&Kind::Kubernetes(&VOLUME))),
                 field("init", Kind::List(&Kind::Model(&INIT))),
                 field("sidecars", Kind::List(&Kind::Kubernetes(&CONTAINER))),
-                field("container", Kind::Kubernetes(&CONTAINER)),
+                field("container", Kind::Kubernetes(&CONTAINER)).literal(),
                 $($own),*
             ],
         )

@@ -249,10 +249,7 @@ pub(crate) fn mount() -> &'static Model {
 
 static MOUNT: Model = Model::new(
     "a mount",
-    &[
-        field("from", Kind::Text).required(),
-        field("to", Kind::Text),
-    ],
+    &[field("from", Kind::Text), field("to", Kind::Text)],
 );
 
 fn check_mount(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {

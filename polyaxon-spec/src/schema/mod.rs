@@ -121,9 +121,7 @@ impl Schemas {
             Kind::Any | Kind::Custom(_) => json!({}),
             Kind::Text => json!({"type": "string"}),
             Kind::Bool => json!({"type": "boolean"}),
-            Kind::Integer => {
-                json!({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^-?[0-9]+$"}]})
-            }
+            Kind::Integer => json!({"type": "integer"}),
             Kind::Number => {
                 json!({"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^-?[0-9.]+$"}]})
             }
@@ -220,7 +218,7 @@ fn custom(model: &Model, field: &Field) -> Option<Value> {
         })
     };
     Some(match (model.name, field.name) {
-        (_, "version") => json!({"type": ["number", "string"]}),
+        (_, "version" | "priority") => json!({"type": ["number", "string"]}),
         ("a Polyaxonfile", "kind") => {
             json!({"enum": ["operation", "component", "compiled_operation"]})
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value as Var};
 
-use super::python;
+use super::{percent, python};
 
 pub(super) fn register(env: &mut Environment<'static>) {
     env.set_formatter(|out, _state, value| {
@@ -24,7 +24,7 @@ pub(super) fn register(env: &mut Environment<'static>) {
 }
 
 /// Prints as Python does; the engine's own printing differs for large and small floats.
-fn print(value: &Var, quoted: bool, out: &mut String) {
+pub(super) fn print(value: &Var, quoted: bool, out: &mut String) {
     match value.kind() {
         ValueKind::Undefined => {}
         ValueKind::Number if !value.is_integer() => match f64::try_from(value.clone()) {
@@ -77,63 +77,22 @@ fn display(value: &Var, out: &mut String) {
     let _ = write!(out, "{value}");
 }
 
-/// `value | map_format(pattern)`: Python's `pattern % value`, for each item of a list.
-fn map_format(value: &Var, pattern: &str, _variable: Option<Var>) -> Result<Var, Error> {
-    if value.kind() == ValueKind::Seq && value.downcast_object_ref::<Tuple>().is_none() {
-        let items = value
-            .try_iter()?
-            .map(|item| percent(pattern, &[item]).map(Var::from))
-            .collect::<Result<Vec<_>, _>>()?;
-        return Ok(Var::from(items));
+/// `value | map_format(pattern)`: Python's `pattern % value`, in which a tuple is several values and anything else, a
+/// list too, is one. With a name the pattern asks for it: `%(name)s`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the engine passes the arguments of filters by value"
+)]
+fn map_format(value: &Var, pattern: &str, name: Option<Var>) -> Result<String, Error> {
+    let name = name
+        .as_ref()
+        .and_then(Var::as_str)
+        .filter(|name| !name.is_empty());
+    if value.downcast_object_ref::<Tuple>().is_some() && name.is_none() {
+        let values: Vec<Var> = value.try_iter()?.collect();
+        return percent::format(pattern, &values, None);
     }
-    percent(pattern, std::slice::from_ref(value)).map(Var::from)
-}
-
-/// Python's `%` with the conversions `s`, `r`, `d`, `f` and `%`.
-fn percent(pattern: &str, values: &[Var]) -> Result<String, Error> {
-    let wrong = |text: &str| Error::new(ErrorKind::InvalidOperation, text.to_owned());
-    let mut values = values.iter();
-    let mut out = String::new();
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        if character != '%' {
-            out.push(character);
-            continue;
-        }
-        let conversion = characters
-            .next()
-            .ok_or_else(|| wrong("the pattern ends with `%`; write `%%` for a percent sign"))?;
-        if conversion == '%' {
-            out.push('%');
-            continue;
-        }
-        let value = values
-            .next()
-            .ok_or_else(|| wrong("the pattern wants more values than there are"))?;
-        match conversion {
-            's' => print(value, false, &mut out),
-            'r' => print(value, true, &mut out),
-            'd' | 'i' => {
-                let number = f64::try_from(value.clone())
-                    .map_err(|_| wrong("`%d` needs a number"))?
-                    .trunc();
-                // Writing into a `String` cannot fail.
-                let _ = write!(out, "{number:.0}");
-            }
-            'f' => {
-                let number =
-                    f64::try_from(value.clone()).map_err(|_| wrong("`%f` needs a number"))?;
-                // Writing into a `String` cannot fail.
-                let _ = write!(out, "{number:.6}");
-            }
-            other => {
-                return Err(wrong(&format!(
-                    "`%{other}` is not known; use `%s`, `%r`, `%d` or `%f`"
-                )));
-            }
-        }
-    }
-    Ok(out)
+    percent::format(pattern, std::slice::from_ref(value), name)
 }
 
 /// `value | int(default=0)`: the default where the text is no number.

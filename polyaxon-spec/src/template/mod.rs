@@ -6,6 +6,7 @@
 mod filters;
 mod image;
 pub mod literal;
+mod percent;
 pub mod python;
 
 use std::sync::{Arc, LazyLock};

@@ -34,7 +34,11 @@ fn context() -> Context {
     "{{ 'x' | int }} {{ '7' | int }} {{ (lr * 10) | int }} {{ 'x' | int(default=4) }}",
     "0 7 1 4"
 )]
-#[case("{{ tags | map_format('--t=%s') }}", "['--t=a', '--t=b']")]
+#[case("{{ tags | map_format('--t=%s') }}", "--t=['a', 'b']")]
+#[case("{{ tags | map('map_format', '--t=%s') | join(' ') }}", "--t=a --t=b")]
+#[case("{{ text | map_format('-%(v)s-', 'v') }}", "-1.10-")]
+#[case("{{ (n, lr) | map_format('%03d|%-6.2f|') }}", "003|0.10  |")]
+#[case("{{ -5 | map_format('%+d %%') }}", "-5 %")]
 #[case("{{ 5 | map_format('%d%%') }}", "5%")]
 #[case("{{ 'a-b'.split('-')[1] }} {{ map.get('z', 1) }}", "b 1")]
 #[case("one {{ n }}\n\ntwo\n", "one 3\n\ntwo")]

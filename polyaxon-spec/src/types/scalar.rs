@@ -91,9 +91,10 @@ pub(super) fn email(value: &Value) -> Result<Value, TypeError> {
             && text.split_once('@').is_some_and(|(user, host)| {
                 !user.is_empty()
                     && !host.contains('@')
-                    && host
-                        .split_once('.')
-                        .is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty())
+                    && host.split_once('.').is_some_and(|(name, rest)| {
+                        let last = rest.rsplit('.').next().unwrap_or_default();
+                        !name.is_empty() && last.len() >= 2
+                    })
             })
     });
     if valid {
