@@ -187,7 +187,7 @@ fn medians(home: &Path) -> Result<BTreeMap<String, f64>> {
 }
 
 fn table(figures: &BTreeMap<String, f64>) -> Result<String> {
-    let mut text = format!("\n{:<44} {:>14}   {:<14}\n", "what", "measured", "target");
+    let mut text = format!("\n{:<44} {:>14}   target\n", "what", "measured");
     for row in &ROWS {
         let value = *figures
             .get(row.name)
