@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value as Json};
 
 use super::effective;
-use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::diagnostic::{Code, Diagnostic, MAX_DIAGNOSTICS, Report};
 use crate::model::nearest;
 use crate::operation::join;
 
@@ -48,7 +48,14 @@ pub(super) fn check(document: &Map<String, Json>) -> Result<(), Report> {
     for (name, (section, _)) in &operations {
         for needed in upstream.get(name).into_iter().flatten() {
             if !operations.contains_key(needed.as_str()) {
-                errors.push(unknown(section, name, needed, &operations));
+                // Finding the nearest name is as long as the dag.
+                let is_shown = errors.len() < MAX_DIAGNOSTICS;
+                errors.push(unknown(
+                    section,
+                    name,
+                    needed,
+                    is_shown.then_some(&operations),
+                ));
             }
         }
     }
@@ -170,39 +177,51 @@ fn waits_for(node: &Map<String, Json>) -> Vec<String> {
     names
 }
 
-fn unknown(section: &str, name: &str, needed: &str, operations: &Named<'_>) -> Diagnostic {
+fn unknown(section: &str, name: &str, needed: &str, operations: Option<&Named<'_>>) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(
         Code::BadReference,
         format!("`{name}` waits for `{needed}`, which is no operation of the dag"),
     )
     .in_field(section);
-    diagnostic.help = nearest(needed, operations.keys().copied())
+    diagnostic.help = operations
+        .and_then(|operations| nearest(needed, operations.keys().copied()))
         .map(|nearest| format!("did you mean `{nearest}`?"));
     diagnostic
 }
 
-/// An operation that waits for itself, if there is one.
+/// An operation of a circle, or one that waits for a circle, if there is one.
 fn circle(operations: &Named<'_>, upstream: &HashMap<&str, Vec<String>>) -> Option<Diagnostic> {
-    let mut left: HashSet<&str> = operations.keys().copied().collect();
-    loop {
-        let ready: Vec<&str> = left
-            .iter()
-            .copied()
-            .filter(|name| {
-                let needed = upstream.get(name).into_iter().flatten();
-                needed
-                    .into_iter()
-                    .all(|needed| !left.contains(needed.as_str()))
-            })
+    let mut waiting: HashMap<&str, usize> = HashMap::new();
+    let mut followers: HashMap<&str, Vec<&str>> = HashMap::new();
+    for name in operations.keys() {
+        let needed: HashSet<&str> = upstream
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
             .collect();
-        if ready.is_empty() {
-            break;
-        }
-        for name in ready {
-            left.remove(name);
+        waiting.insert(name, needed.len());
+        for before in needed {
+            followers.entry(before).or_default().push(name);
         }
     }
-    let mut names: Vec<&str> = left.into_iter().collect();
+    let mut ready: Vec<&str> = waiting
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| *name)
+        .collect();
+    while let Some(name) = ready.pop() {
+        waiting.remove(name);
+        for follower in followers.get(name).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(follower) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(follower);
+                }
+            }
+        }
+    }
+    let mut names: Vec<&str> = waiting.into_keys().collect();
     names.sort_unstable();
     let first = names.first()?;
     let (section, _) = operations.get(first)?;

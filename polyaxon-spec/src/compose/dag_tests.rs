@@ -85,3 +85,22 @@ fn what_cannot_be_ordered_or_is_not_there_is_refused() {
     with_build["build"] = json!({"hubRef": "kaniko"});
     assert!(errors(with_build)[0].starts_with("build: "));
 }
+
+/// The order of a long chain is found in one pass.
+#[test]
+fn a_long_chain_takes_no_time() {
+    let operations: Vec<Json> = (0..20_000)
+        .map(|index| {
+            let before = format!("n{}", index + 1);
+            let last = index == 19_999;
+            json!({
+                "name": format!("n{index}"),
+                "run": {"kind": "job"},
+                "dependencies": if last { Vec::new() } else { vec![before] },
+            })
+        })
+        .collect();
+    let start = std::time::Instant::now();
+    assert_eq!(errors(dag(&operations.into())), Vec::<String>::new());
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
