@@ -39,6 +39,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "hub")]
     Components(commands::components::Arguments),
     Config(commands::config::Arguments),
+    Convert(commands::convert::Arguments),
     Login(commands::login::Arguments),
     Logout(commands::logout::Arguments),
     #[command(alias = "op")]
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Project(commands::project::Arguments),
     Run(commands::run::Arguments),
     Sandbox(commands::sandbox::Arguments),
+    Schema(commands::schema::Arguments),
     Version(commands::version::Arguments),
     Whoami(commands::whoami::Arguments),
 }

@@ -3,6 +3,7 @@
 mod check;
 mod compile;
 mod components;
+mod convert;
 mod docs;
 mod fake_hub;
 mod follow;
@@ -11,5 +12,6 @@ mod process;
 mod run;
 mod runs;
 mod sandbox;
+mod schema;
 mod settings;
 mod trouble;
