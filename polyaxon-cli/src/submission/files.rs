@@ -60,6 +60,13 @@ pub(super) fn default_file() -> Result<PathBuf, CommandError> {
     })
 }
 
+/// Whether a file has one of the names that are looked for.
+pub(crate) fn is_default_name(path: &Path) -> bool {
+    path.file_stem()
+        .and_then(std::ffi::OsStr::to_str)
+        .is_some_and(|stem| NAMES.contains(&stem))
+}
+
 fn default_file_of(folder: &Path) -> Option<PathBuf> {
     NAMES
         .iter()

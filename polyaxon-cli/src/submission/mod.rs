@@ -112,6 +112,21 @@ impl SubmissionArguments {
             warnings,
         })
     }
+
+    /// Reads what one file refers to, with the flags laid over it.
+    pub(crate) async fn gather_file(&self, main: &Source) -> Result<Submission, CommandError> {
+        let (mut operation, warnings) = Operation::read(main, &[], &self.flags())?;
+        collect(&mut operation).await?;
+        Ok(Submission {
+            operation,
+            warnings,
+        })
+    }
+
+    /// Whether params were given on the command line.
+    pub(crate) fn has_params(&self) -> bool {
+        !self.params.is_empty()
+    }
 }
 
 impl Submission {
@@ -123,15 +138,23 @@ impl Submission {
         ui.talk(render(&self.warnings, ui.talk_has_colour()))
     }
 
+    /// Composes the operation, if it needs no component of the hub.
+    pub(crate) fn composed(&self) -> Result<Option<CompiledOperation>, Report> {
+        if self.operation.references().is_empty() {
+            compose(&self.operation).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Composes the operation and checks its params, if it needs no component of the hub.
     pub(crate) fn compiled(&self) -> Result<Option<CompiledOperation>, Report> {
-        if !self.operation.references().is_empty() {
-            return Ok(None);
+        let compiled = self.composed()?;
+        if let Some(compiled) = &compiled {
+            params::check_document(&compiled.document, &compiled.params)
+                .map_err(|report| report.located(|field| self.operation.locate(field)))?;
         }
-        let compiled = compose(&self.operation)?;
-        params::check_document(&compiled.document, &compiled.params)
-            .map_err(|report| report.located(|field| self.operation.locate(field)))?;
-        Ok(Some(compiled))
+        Ok(compiled)
     }
 }
 

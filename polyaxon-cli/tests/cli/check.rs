@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::fake_hub::{FakeHub, State};
 use crate::process::Home;
@@ -121,5 +121,146 @@ fn a_hub_that_hangs_costs_half_a_second() -> Result<()> {
     );
     let took = started.elapsed();
     assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+    Ok(())
+}
+
+/// A component whose input has no value.
+const OPEN: &str = "kind: component\ninputs: [{name: epochs, type: int}]\nrun: {kind: job, container: {image: i}}\n";
+
+fn folder_of_builds() -> Result<Home> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    std::fs::create_dir(home.path().join("builds"))?;
+    home.write("builds/a.yaml", BUILD)?;
+    home.write(
+        "builds/b.yml",
+        &BUILD
+            .replace("runPatch", "runPath")
+            .replace("name:", "nam:"),
+    )?;
+    home.write("builds/c.yaml", OPEN)?;
+    home.write("builds/job.yaml", "apiVersion: batch/v1\nkind: Job\n")?;
+    home.write(
+        "missing.yaml",
+        &BUILD.replace("hubRef: kaniko", "hubRef: kanik"),
+    )?;
+    Ok(home)
+}
+
+#[test]
+fn every_file_of_a_folder_is_checked_by_itself() -> Result<()> {
+    let home = folder_of_builds()?;
+    let paths = [
+        "check",
+        "--offline",
+        "builds",
+        "missing.yaml",
+        "absent.yaml",
+    ];
+    let text = home.polyaxon(&paths)?;
+    assert_eq!(text.status, Some(2), "{text}");
+    insta::assert_snapshot!(text);
+    let json = home
+        .command(&paths)
+        .args(["-o", "json"])
+        .output()
+        .map(|output| crate::process::Output::of(&output))?;
+    assert_eq!(json.status, Some(2), "{json}");
+    insta::assert_snapshot!(json);
+    let reversed = home.polyaxon(&["check", "--offline", "missing.yaml", "builds"])?;
+    assert_eq!(reversed.status, Some(6), "{reversed}");
+    let valid = home.polyaxon(&["check", "--offline", "builds/a.yaml", "builds/c.yaml"])?;
+    assert_eq!(valid.status, Some(0), "{valid}");
+    Ok(())
+}
+
+#[test]
+fn a_component_with_params_is_checked_with_them() -> Result<()> {
+    let home = folder_of_builds()?;
+    for (param, status) in [("epochs=3", 0), ("epochs=many", 2)] {
+        let output = home.polyaxon(&["check", "--offline", "builds/c.yaml", "-P", param])?;
+        assert_eq!(output.status, Some(status), "{param}: {output}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_folder_without_polyaxonfiles_is_wrong_usage() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    std::fs::create_dir(home.path().join("empty"))?;
+    let output = home.polyaxon(&["check", "--offline", "empty"])?;
+    assert_eq!(output.status, Some(2), "{output}");
+    insta::assert_snapshot!(output);
+    let both = home.polyaxon(&["check", "--offline", "empty", "-f", "a.yaml"])?;
+    assert_eq!(both.status, Some(2), "{both}");
+    Ok(())
+}
+
+#[test]
+fn standard_input_is_a_file() -> Result<()> {
+    use std::io::Write as _;
+    let home = Home::at("http://127.0.0.1:9")?;
+    for (text, status) in [(BUILD, 0), ("kind: operation\n", 2)] {
+        let mut child = home
+            .command(&["check", "--offline", "-"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(text.as_bytes())?;
+        }
+        let output = crate::process::Output::of(&child.wait_with_output()?);
+        assert_eq!(output.status, Some(status), "{output}");
+    }
+    Ok(())
+}
+
+#[test]
+fn lint_makes_warnings_errors_and_wants_no_params() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write("open.yaml", OPEN)?;
+    home.write("twice.yaml", &format!("name: a\n{BUILD}"))?;
+    for (arguments, status) in [
+        (&["check", "-f", "open.yaml", "--offline"][..], 2),
+        (&["check", "-f", "open.yaml", "--lint"], 0),
+        (&["check", "-l", "open.yaml"], 0),
+        (&["check", "-f", "twice.yaml", "--offline"], 0),
+        (&["check", "twice.yaml", "--offline"], 0),
+        (&["check", "twice.yaml", "--lint"], 2),
+    ] {
+        let output = home.polyaxon(arguments)?;
+        assert_eq!(output.status, Some(status), "{arguments:?}: {output}");
+    }
+    insta::assert_snapshot!(home.polyaxon(&["check", "-f", "twice.yaml", "--lint"])?);
+    let json = home.polyaxon(&["check", "-f", "twice.yaml", "--lint", "-o", "json"])?;
+    assert_eq!(json.status, Some(2), "{json}");
+    let document: serde_json::Value = serde_json::from_str(&json.stdout)?;
+    assert_eq!(document["valid"], false, "{document}");
+    assert_eq!(document["diagnostics"][0]["code"], "PX0107", "{document}");
+    Ok(())
+}
+
+#[test]
+fn a_watched_file_is_checked_again() -> Result<()> {
+    use std::io::BufRead as _;
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write("build.yaml", BUILD)?;
+    let mut child = home
+        .command(&["check", "--offline", "--watch", "build.yaml"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()?;
+    let mut lines = std::io::BufReader::new(child.stdout.take().context("no pipe")?).lines();
+    let first = lines.next().context("no first line")??;
+    home.write("build.yaml", &BUILD.replace("runPatch", "runPath"))?;
+    let second = lines.next().context("no second line")??;
+    child.kill()?;
+    child.wait()?;
+    assert_eq!(
+        (&first[..], &second[..]),
+        ("build.yaml: valid", "build.yaml: not valid")
+    );
+    let stdin = home.polyaxon(&["check", "--watch", "-"])?;
+    assert_eq!(stdin.status, Some(2), "{stdin}");
     Ok(())
 }
