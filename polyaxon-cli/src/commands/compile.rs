@@ -8,7 +8,7 @@ use polyaxon_spec::compose::CompiledOperation;
 use polyaxon_spec::diagnostic::Report;
 use polyaxon_spec::plan::{PodPlan, plan};
 use polyaxon_spec::refs::HubRef;
-use polyaxon_spec::resolve::{ResolvedOperation, RunContext, resolve};
+use polyaxon_spec::resolve::{ResolvedOperation, RunContext, preview};
 use polyaxon_spec::source::Source;
 use polyaxon_spec::{k8s, yaml};
 use serde_json::Value;
@@ -138,7 +138,7 @@ fn document(
     let catalog = catalog(arguments, app)?;
     let context = context(arguments, &compiled, app);
     let located = |report: Report| report.located(|field| submission.operation.locate(field));
-    let resolved = resolve(&compiled, &context, &catalog).map_err(located)?;
+    let resolved = preview(&compiled, &context, &catalog).map_err(located)?;
     if arguments.stage == Stage::Resolved {
         return Ok(resolved.document);
     }
