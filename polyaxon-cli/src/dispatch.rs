@@ -1,6 +1,7 @@
 //! From arguments to exit status.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::Parser as _;
 
@@ -12,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::error::Outcome;
 use crate::exit::Exit;
+use crate::folder;
 use crate::ui::Ui;
 
 /// Runs the command that the arguments name.
@@ -31,7 +33,8 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     trace(cli.verbose);
     let ui = Ui::of_process();
-    let outcome = match Config::load(Environment::of_process()) {
+    let environment = folder::bound(Environment::of_process(), Path::new(""));
+    let outcome = match environment.and_then(Config::load) {
         Ok(config) => dispatch(cli.command, &mut App { ui, config }),
         Err(error) => dispatch_without_config(cli.command, &ui, error),
     };
@@ -82,6 +85,7 @@ fn dispatch(command: Command, app: &mut App) -> Outcome {
         Command::Compile(arguments) => connected(commands::compile::run(arguments, app)),
         Command::Run(arguments) => connected(commands::run::run(arguments, app)),
         Command::Sandbox(arguments) => connected(commands::sandbox::run(arguments, app)),
+        Command::Init(arguments) => commands::init::run(&arguments, app),
         Command::Login(arguments) => connected(commands::login::run(arguments, app)),
         Command::Project(arguments) => connected(commands::project::run(arguments, app)),
         Command::Version(arguments) => connected(commands::version::run(&arguments, app)),

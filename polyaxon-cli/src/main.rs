@@ -10,6 +10,7 @@ mod dispatch;
 mod environment;
 mod error;
 mod exit;
+mod folder;
 mod follow;
 mod private_file;
 mod sandbox;

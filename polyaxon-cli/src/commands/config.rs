@@ -195,10 +195,11 @@ fn show(arguments: &Show, app: &App) -> Outcome {
         },
     ]);
     for key in Key::ALL {
-        let origin = app
-            .config
-            .value(key)
-            .map_or("-", |(_, origin)| origin.name());
+        let origin = match app.config.value(key) {
+            Some(_) if app.config.environment().is_of_folder(key.variable()) => "folder",
+            Some((_, origin)) => origin.name(),
+            None => "-",
+        };
         table.push([
             key.name().to_owned(),
             shown(&app.config, key).unwrap_or_else(|| "-".to_owned()),

@@ -1,7 +1,8 @@
 use clap::{Args, Subcommand};
-use polyaxon_proto::hub::v1::{CreateProjectRequest, ListProjectsRequest};
+use polyaxon_proto::hub::v1::{CreateProjectRequest, ListProjectsRequest, Project};
 
 use crate::app::App;
+use crate::client::{Hub, HubError};
 use crate::error::Outcome;
 use crate::exit::Exit;
 use crate::ui::{Format, Table, time};
@@ -65,21 +66,7 @@ pub(crate) async fn run(arguments: Arguments, app: &App) -> Outcome {
 async fn ls(arguments: Ls, app: &App) -> Outcome {
     let hub = app.hub()?;
     let owner = arguments.owner.unwrap_or_else(|| app.config.owner());
-    let mut projects = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListProjectsRequest {
-            owner: owner.clone(),
-            page_size: 200,
-            page_token,
-        };
-        let page = hub.answer(hub.access().list_projects(request).await)?;
-        projects.extend(page.projects);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
+    let projects = of_owner(&owner, &hub).await?;
     if arguments.output != Format::Text {
         let views: Vec<ProjectView> = projects.iter().map(ProjectView::from).collect();
         app.ui.document(arguments.output, &views)?;
@@ -97,6 +84,25 @@ async fn ls(arguments: Ls, app: &App) -> Outcome {
     }
     app.ui.table(&table)?;
     Ok(Exit::Succeeded)
+}
+
+/// All projects of an owner; an empty one is the hub's default.
+pub(super) async fn of_owner(owner: &str, hub: &Hub) -> Result<Vec<Project>, HubError> {
+    let mut projects = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListProjectsRequest {
+            owner: owner.to_owned(),
+            page_size: 200,
+            page_token,
+        };
+        let page = hub.answer(hub.access().list_projects(request).await)?;
+        projects.extend(page.projects);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(projects);
+        }
+    }
 }
 
 async fn create(arguments: Create, app: &App) -> Outcome {

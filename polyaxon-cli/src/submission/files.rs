@@ -67,7 +67,8 @@ pub(crate) fn is_default_name(path: &Path) -> bool {
         .is_some_and(|stem| NAMES.contains(&stem))
 }
 
-fn default_file_of(folder: &Path) -> Option<PathBuf> {
+/// The file of a folder that runs when none is named.
+pub(crate) fn default_file_of(folder: &Path) -> Option<PathBuf> {
     NAMES
         .iter()
         .flat_map(|name| {

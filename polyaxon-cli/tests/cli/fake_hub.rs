@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) stopped: Vec<StopRequest>,
     pub(crate) listed: Vec<ListRequest>,
     pub(crate) tokens_made: usize,
+    /// Names of the projects of every owner.
+    pub(crate) projects: Vec<String>,
 }
 
 /// The hub; it ends with the value.
@@ -351,7 +353,20 @@ impl Access for Shared {
         Err(Status::already_exists("the project exists"))
     }
 
-    async fn list_projects(&self, _: Request<ListProjectsRequest>) -> Answer<ListProjectsResponse> {
-        Ok(Response::new(ListProjectsResponse::default()))
+    async fn list_projects(
+        &self,
+        request: Request<ListProjectsRequest>,
+    ) -> Answer<ListProjectsResponse> {
+        let owner = request.into_inner().owner;
+        let state = self.lock();
+        let projects = state.projects.iter().map(|name| Project {
+            owner: owner.clone(),
+            name: name.clone(),
+            ..Project::default()
+        });
+        Ok(Response::new(ListProjectsResponse {
+            projects: projects.collect(),
+            next_page_token: String::new(),
+        }))
     }
 }

@@ -7,6 +7,7 @@ mod convert;
 mod docs;
 mod fake_hub;
 mod follow;
+mod init;
 mod ops;
 mod process;
 mod run;
