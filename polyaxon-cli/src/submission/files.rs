@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use polyaxon_spec::diagnostic::{Code, Report};
 use polyaxon_spec::source::{MAX_SOURCE_BYTES, Source};
 
 use crate::error::CommandError;
@@ -34,9 +35,11 @@ pub(crate) fn read(path: &Path) -> Result<Source, CommandError> {
 /// The text of bytes that were read with a limit.
 pub(super) fn source(name: &str, bytes: &[u8]) -> Result<Source, CommandError> {
     if bytes.len() > MAX_SOURCE_BYTES {
-        return Err(CommandError::Usage(format!(
-            "`{name}` has more than 1 MiB; a Polyaxonfile is a few kilobytes, check that this is the one you mean"
-        )));
+        return Err(Report::error(
+            Code::TooLarge,
+            format!("`{name}` has more than 1 MiB; a Polyaxonfile is a few kilobytes, check that this is the one you mean"),
+        )
+        .into());
     }
     Ok(Source::from_bytes(name, bytes)?)
 }

@@ -5,6 +5,7 @@ mod compile;
 mod components;
 mod convert;
 mod docs;
+mod error_pages;
 mod fake_hub;
 mod follow;
 mod init;
