@@ -41,6 +41,12 @@ pub(crate) struct SubmissionArguments {
         value_name = "NAME=VALUE"
     )]
     params: Vec<String>,
+    /// Refuse params that the component does not declare
+    #[arg(long, overrides_with = "no_strict_params")]
+    strict_params: bool,
+    /// Take params that the component does not declare as values for templates
+    #[arg(long, overrides_with = "strict_params")]
+    no_strict_params: bool,
     /// Project, `NAME` or `OWNER/NAME`
     #[arg(short, long, value_parser = parse_name)]
     pub(crate) project: Option<Named>,
@@ -81,8 +87,14 @@ impl SubmissionArguments {
             queue: self.queue.clone(),
             namespace: self.namespace.clone(),
             params: self.params.clone(),
+            strict_params: self.is_strict(),
             ..Flags::default()
         }
+    }
+
+    /// What the flags say about undeclared params, if they do.
+    fn is_strict(&self) -> Option<bool> {
+        (self.strict_params || self.no_strict_params).then_some(self.strict_params)
     }
 
     /// Reads everything that the arguments name, and what that refers to in files and behind addresses.

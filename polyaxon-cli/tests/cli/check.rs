@@ -264,3 +264,25 @@ fn a_watched_file_is_checked_again() -> Result<()> {
     assert_eq!(stdin.status, Some(2), "{stdin}");
     Ok(())
 }
+
+#[test]
+fn undeclared_params_are_refused_on_demand() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write("build.yaml", OPEN)?;
+    for (flags, status) in [
+        (&[][..], 0),
+        (&["--strict-params"], 2),
+        (&["--strict-params", "--no-strict-params"], 0),
+        (&["--no-strict-params", "--strict-params"], 2),
+    ] {
+        let output = home
+            .command(&["check", "-f", "build.yaml", "--offline"])
+            .args(["-P", "epochs=3", "-P", "epoch=3"])
+            .args(flags)
+            .output()
+            .map(|output| crate::process::Output::of(&output))?;
+        assert_eq!(output.status, Some(status), "{flags:?}: {output}");
+        assert_eq!(output.stderr.contains("PX0404"), status == 2, "{output}");
+    }
+    Ok(())
+}
