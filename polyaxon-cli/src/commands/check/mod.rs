@@ -143,11 +143,14 @@ fn exit_of(is_valid: bool) -> Exit {
     }
 }
 
-fn named(path: &Path, mut document: Value) -> Value {
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("file".to_owned(), path.display().to_string().into());
+/// What is said about a file, under its name.
+fn named(path: &Path, document: Value) -> Value {
+    let mut fields = serde_json::Map::new();
+    fields.insert("file".to_owned(), path.display().to_string().into());
+    if let Value::Object(said) = document {
+        fields.extend(said);
     }
-    document
+    fields.into()
 }
 
 /// Checks one file by itself. A component is checked as one that is registered: its params come later.
