@@ -19,7 +19,9 @@ cargo_test() {
 tests() {
     local failed=0
     if [ "$part" = all ]; then
-        cargo_test --workspace --exclude polyaxon-e2e --lib --bins --tests -- --include-ignored || failed=1
+        # With the features of up.sh: the programs that it built are not built anew without them.
+        cargo_test --workspace --exclude polyaxon-e2e --lib --bins --tests \
+            --features polyaxon-agent/failpoints -- --include-ignored || failed=1
         cargo_test --workspace --exclude polyaxon-e2e --doc || failed=1
     fi
     cargo_test --package polyaxon-e2e --lib --tests -- --include-ignored "$@" || failed=1

@@ -178,6 +178,35 @@ fn following_a_log_survives_a_killed_hub() -> Result<()> {
 
 #[test]
 #[ignore = "needs the test-bed: `make test`"]
+fn a_run_whose_agent_never_comes_back_can_be_given_up() -> Result<()> {
+    let _turn = crate::turn();
+    let mut services = Services::start()?;
+    let uuid = services.queue(&operation("lost").replace("sleep 0.1", "sleep 10"))?;
+    wait_for_line(&services, &uuid, "line-1-end")?;
+    let abandon = ["ops", "stop", "-uid", &uuid, "--abandon", "-y"];
+    services
+        .polyaxon(&abandon)?
+        .expect_status(6)?
+        .expect_text("without `--abandon` first")?;
+    services.kill_agent()?;
+    services.wait_for_status(&uuid, "unknown", END)?;
+    services.polyaxon(&abandon)?.expect_status(0)?;
+    services.wait_for_status(&uuid, "stopped", END)?;
+    services.start_agent()?;
+    eventually(END, || {
+        let left = services.containers(&uuid)?;
+        ensure!(left.is_empty(), "{left:?}");
+        Ok(())
+    })?;
+    ensure!(
+        services.status(&uuid)? == "stopped",
+        "a late report counted"
+    );
+    check_one_end(&services, &uuid)
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
 fn what_a_killed_hub_had_accepted_is_there() -> Result<()> {
     let _turn = crate::turn();
     let mut services = Services::start()?;
