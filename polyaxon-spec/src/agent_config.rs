@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::catalog::{Catalog, Connection, KINDS};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::source::Source;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, camel};
 
 /// Root keys of `agent.yaml` that belong to the catalog; all others are the agent's own.
 const CATALOG_KEYS: [&str; 11] = [
@@ -52,7 +52,7 @@ impl AgentConfig {
         let mut errors = Vec::new();
         let mut known = serde_json::Map::new();
         for (key, value) in root {
-            let key = yaml_key(&key);
+            let key = camel(&key);
             if CATALOG_KEYS.contains(&key.as_str()) && !value.is_null() {
                 known.insert(key, camel_keys(value));
             }
@@ -184,23 +184,6 @@ fn check_names(node: &Node, catalog: &Catalog, errors: &mut Vec<Diagnostic>) {
     }
 }
 
-/// `artifacts_store` as `artifactsStore`.
-fn yaml_key(key: &str) -> String {
-    let mut out = String::with_capacity(key.len());
-    let mut upper = false;
-    for character in key.chars() {
-        match character {
-            '_' => upper = true,
-            c if upper => {
-                out.extend(c.to_uppercase());
-                upper = false;
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 /// Both spellings of nested fields are read; maps of the user's own keys stay as they are.
 fn camel_keys(value: Value) -> Value {
     match value {
@@ -208,7 +191,7 @@ fn camel_keys(value: Value) -> Value {
             fields
                 .into_iter()
                 .map(|(key, value)| {
-                    let key = yaml_key(&key);
+                    let key = camel(&key);
                     let own_keys = matches!(key.as_str(), "annotations" | "env" | "resources");
                     let value = if own_keys { value } else { camel_keys(value) };
                     (key, value)

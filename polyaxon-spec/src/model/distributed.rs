@@ -6,34 +6,19 @@ use super::checker::{Checker, is_template};
 use super::init::INIT;
 use super::kubernetes::{CONTAINER, RESOURCES, VOLUME};
 use super::path::Path;
-use super::run::{ENVIRONMENT, runtime};
+use super::run::{ENVIRONMENT, pod_model, runtime};
 use super::table::{CustomKind, Field, Kind, Model, field};
 use crate::yaml::{Node, Value};
 
-macro_rules! replica_model {
-    ($name:literal, $($own:expr),* $(,)?) => {
-        Model::new(
-            $name,
-            &[
-                field("replicas", Kind::Integer),
-                field("environment", Kind::Model(&ENVIRONMENT)),
-                field("connections", Kind::List(&Kind::Text)),
-                field("volumes", Kind::List(&Kind::Kubernetes(&VOLUME))),
-                field("init", Kind::List(&Kind::Model(&INIT))),
-                field("sidecars", Kind::List(&Kind::Kubernetes(&CONTAINER))),
-                field("container", Kind::Kubernetes(&CONTAINER)).literal(),
-                $($own),*
-            ],
-        )
-    };
-}
+const REPLICAS: Field = field("replicas", Kind::Integer);
 
 /// Pods that are alike.
-pub(super) static REPLICA: Model = replica_model!("a replica",);
+pub(super) static REPLICA: Model = pod_model!("a replica", REPLICAS,);
 
 /// Pods of a Ray cluster that are alike.
-pub(super) static RAY_REPLICA: Model = replica_model!(
+pub(super) static RAY_REPLICA: Model = pod_model!(
     "a replica of a raycluster",
+    REPLICAS,
     field("minReplicas", Kind::Integer),
     field("maxReplicas", Kind::Integer),
     field("rayStartParams", Kind::TextMap),

@@ -16,7 +16,7 @@ use super::orchestration::EARLY_STOPPING;
 use super::path::Path;
 use super::root::{COMPONENT_KIND, OPERATION_KIND};
 use super::suggest;
-use super::table::{Kind, Model, custom, field};
+use super::table::{Field, Kind, Model, custom, field};
 use crate::diagnostic::Code;
 use crate::yaml::{Node, Value};
 
@@ -110,16 +110,17 @@ pub(crate) static ENVIRONMENT: Model = Model::new(
 
 macro_rules! run_model {
     ($name:literal, $($own:expr),* $(,)?) => {
-        Model::new($name, &[field("kind", Kind::Text), $($own),*])
+        Model::new($name, &[KIND, $($own),*])
     };
 }
 
+/// A model of what runs as pods: a first field, what every pod takes, and fields of its own.
 macro_rules! pod_model {
-    ($name:literal, $($own:expr),* $(,)?) => {
+    ($name:literal, $first:expr, $($own:expr),* $(,)?) => {
         Model::new(
             $name,
             &[
-                field("kind", Kind::Text),
+                $first,
                 field("environment", Kind::Model(&ENVIRONMENT)),
                 field("connections", Kind::List(&Kind::Text)),
                 field("volumes", Kind::List(&Kind::Kubernetes(&VOLUME))),
@@ -131,11 +132,15 @@ macro_rules! pod_model {
         )
     };
 }
+pub(super) use pod_model;
 
-static JOB: Model = pod_model!("a job",);
+const KIND: Field = field("kind", Kind::Text);
+
+static JOB: Model = pod_model!("a job", KIND,);
 
 static SERVICE: Model = pod_model!(
     "a service",
+    KIND,
     field("ports", Kind::List(&Kind::Integer)),
     field("rewritePath", Kind::Bool),
     field("isExternal", Kind::Bool),
@@ -156,6 +161,7 @@ static DAG: Model = run_model!(
 /// What a `runPatch` may hold while the kind of its run is not known: the fields of all runtimes.
 static ANY_RUN: Model = pod_model!(
     "a run",
+    KIND,
     field("ports", Kind::List(&Kind::Integer)),
     field("rewritePath", Kind::Bool),
     field("isExternal", Kind::Bool),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{TypeError, mismatch};
 use crate::dockerfile::{self, Dockerfile};
+use crate::yaml::camel;
 
 /// What a field of a structured value takes.
 #[derive(Clone, Copy)]
@@ -52,7 +53,7 @@ pub(super) fn coerce(name: &str, value: &Value) -> Result<Value, TypeError> {
         .ok_or_else(|| mismatch(value, &format!("a `{name}` mapping")))?;
     let given: Map<String, Value> = given
         .iter()
-        .map(|(key, value)| (camel_case(key), value.clone()))
+        .map(|(key, value)| (camel(key), value.clone()))
         .collect();
     let table = match name {
         "git" => GIT,
@@ -114,21 +115,4 @@ fn fits(value: &Value, takes: Takes) -> bool {
         }),
         _ => false,
     }
-}
-
-/// `post_run_copy` as `postRunCopy`.
-fn camel_case(key: &str) -> String {
-    let mut out = String::with_capacity(key.len());
-    let mut upper = false;
-    for character in key.chars() {
-        match character {
-            '_' => upper = true,
-            c if upper => {
-                out.extend(c.to_uppercase());
-                upper = false;
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
