@@ -67,12 +67,7 @@ pub(crate) async fn run(arguments: Arguments, app: &App) -> Outcome {
     let request = CreateRequest {
         owner,
         project,
-        operation: submission
-            .operation
-            .to_json()
-            .to_string()
-            .into_bytes()
-            .into(),
+        operation: submission.to_wire(),
         idempotency_key: uuid::Uuid::new_v4().simple().to_string(),
     };
     let answer = create(&hub, request)

@@ -150,6 +150,11 @@ impl Submission {
         ui.talk(render(&self.warnings, ui.talk_has_colour()))
     }
 
+    /// The operation as it is sent to the hub.
+    pub(crate) fn to_wire(&self) -> bytes::Bytes {
+        self.operation.to_json().to_string().into()
+    }
+
     /// Composes the operation, if it needs no component of the hub.
     pub(crate) fn composed(&self) -> Result<Option<CompiledOperation>, Report> {
         if self.operation.references().is_empty() {

@@ -221,12 +221,7 @@ async fn ask(
     let request = CheckRequest {
         owner,
         project,
-        operation: submission
-            .operation
-            .to_json()
-            .to_string()
-            .into_bytes()
-            .into(),
+        operation: submission.to_wire(),
     };
     let mut runs = hub.runs();
     match tokio::time::timeout(HUB_PATIENCE, runs.check(request)).await {
