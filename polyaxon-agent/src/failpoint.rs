@@ -21,16 +21,6 @@ pub enum Failpoint {
 }
 
 impl Failpoint {
-    /// Every place.
-    pub const ALL: [Self; 6] = [
-        Self::BeforeCreate,
-        Self::AfterCreate,
-        Self::DuringInit,
-        Self::DuringMain,
-        Self::BeforeFinalReport,
-        Self::AfterFinalReport,
-    ];
-
     /// The name in `POLYAXON_FAILPOINT`.
     pub const fn name(self) -> &'static str {
         match self {

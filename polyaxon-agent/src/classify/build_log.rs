@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::final_error::FinalErrorFinder;
 use super::log_line::{Level, LogLine};
+use crate::registry::Reference;
 
 /// Last lines kept for a message; table 3.5 of error classes shows 20 of them.
 const LAST_LINES: usize = 20;
@@ -364,28 +365,9 @@ fn is_disk_full(text: &str) -> bool {
         })
 }
 
-/// Repository of a reference: without tag and digest, Docker Hub under its canonical name.
-pub(super) fn repository(reference: &str) -> String {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let name = match name.rsplit_once(':') {
-        Some((before, tag)) if !tag.contains('/') => before,
-        _ => name,
-    };
-    let (host, path) = match name.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
-        _ => ("index.docker.io", name),
-    };
-    match host {
-        "docker.io" | "registry-1.docker.io" | "index.docker.io" => format!(
-            "index.docker.io/{}{path}",
-            if path.contains('/') { "" } else { "library/" }
-        ),
-        _ => format!("{host}/{path}"),
-    }
-}
-
+/// Tags and digests do not count. What is no reference was not pushed to.
 fn same_repository(reference: &str, pushed: &str) -> bool {
-    repository(reference) == repository(pushed)
+    Reference::parse(reference).is_ok_and(|reference| Reference::parse(pushed) == Ok(reference))
 }
 
 #[cfg(test)]
@@ -495,12 +477,14 @@ mod tests {
 
     #[test]
     fn repositories_compare_as_registries_see_them() {
-        assert_eq!(repository("acme/app:1"), "index.docker.io/acme/app");
-        assert_eq!(
-            repository("docker.io/busybox"),
-            "index.docker.io/library/busybox"
-        );
-        assert_eq!(repository("127.0.0.1:5000/a/b:1"), "127.0.0.1:5000/a/b");
-        assert_eq!(repository("localhost/a@sha256:1"), "localhost/a");
+        for (reference, pushed) in [
+            ("acme/app:1", "index.docker.io/acme/app"),
+            ("docker.io/busybox", "index.docker.io/library/busybox"),
+            ("127.0.0.1:5000/a/b:1", "127.0.0.1:5000/a/b"),
+            ("localhost/a@sha256:1", "localhost/a"),
+        ] {
+            assert!(same_repository(reference, pushed), "{reference}");
+            assert!(!same_repository(reference, &format!("{pushed}/cache")));
+        }
     }
 }

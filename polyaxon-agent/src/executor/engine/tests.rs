@@ -156,7 +156,7 @@ fn container(name: &str, role: Role, script: &str) -> ContainerPlan {
         args: vec![script.to_owned()],
         mounts: vec![Mount {
             volume: "work".to_owned(),
-            path: "/work".to_owned(),
+            path: "/shared".to_owned(),
             ..Mount::default()
         }],
         ..ContainerPlan::default()
@@ -258,14 +258,18 @@ async fn init_containers_main_and_sidecar_share_the_pods_volumes() {
     let mut ours = container(
         "polyaxon-init",
         Role::File,
-        "echo -n one >/work/a; echo init",
+        "echo -n one >/shared/a; echo init",
     );
     ours.image = String::new();
-    let second = container("second", Role::Custom, "cat /work/a; echo two >>/work/a");
+    let second = container(
+        "second",
+        Role::Custom,
+        "cat /shared/a; echo two >>/shared/a",
+    );
     let mut main = container(
         "polyaxon-main",
         Role::Main,
-        "cat /work/a /token/key; echo; echo $A >&2; echo -n sha256:00 >/work/digest; printf end",
+        "cat /shared/a /token/key; echo; echo $A >&2; echo -n sha256:00 >/shared/digest; printf end",
     );
     main.env = vec![EnvVar::value("A", "x=y")];
     main.mounts.push(Mount {
@@ -277,7 +281,7 @@ async fn init_containers_main_and_sidecar_share_the_pods_volumes() {
     let sidecar = container(
         "polyaxon-sidecar",
         Role::Sidecar,
-        "trap 'cat /work/digest; exit 0' TERM; while :; do sleep 0.1; done",
+        "trap 'cat /shared/digest; exit 0' TERM; while :; do sleep 0.1; done",
     );
     let plan = bed.plan(pod(vec![ours, second], vec![main, sidecar]));
     let seen = run(&bed, &plan).await;
@@ -313,10 +317,10 @@ async fn init_containers_main_and_sidecar_share_the_pods_volumes() {
     assert_eq!(bed.output(key, "polyaxon-sidecar").await, "sha256:00");
     let file = |path| bed.executor.read_file(key, "polyaxon-main", path);
     assert_eq!(
-        file("/work/digest").await.expect("read"),
+        file("/shared/digest").await.expect("read"),
         Some(b"sha256:00".to_vec())
     );
-    assert_eq!(file("/work/none").await.expect("read"), None);
+    assert_eq!(file("/shared/none").await.expect("read"), None);
     bed.end(key).await;
 }
 

@@ -53,7 +53,7 @@ impl Setting {
         let metadata = fs::metadata(&self.place.folder).unwrap();
         let target = Target {
             destination,
-            working_dir: Path::new("/work"),
+            working_dir: Path::new("/shared"),
             owner: Owner {
                 uid: metadata.uid(),
                 gid: metadata.gid(),
@@ -72,8 +72,8 @@ impl Setting {
 #[rstest]
 #[case(&["a"], "/x", &["/x"])]
 #[case(&["a"], "/x/", &["/x", "/x/a"])]
-#[case(&["a"], "y", &["/work", "/work/y"])]
-#[case(&["a"], ".", &["/work", "/work/a"])]
+#[case(&["a"], "y", &["/shared", "/shared/y"])]
+#[case(&["a"], ".", &["/shared", "/shared/a"])]
 #[case(&["a"], "/bin", &["/usr/bin/a"])]
 #[case(&["a"], "/bin/tool", &["/usr/bin/tool"])]
 #[case(&["app/"], "/app/", &["/app", "/app/conf", "/app/conf/a.ini", "/app/main.sh"])]
