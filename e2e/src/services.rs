@@ -287,29 +287,6 @@ impl Services {
         Ok(logs.expect_status(0)?.stdout)
     }
 
-    /// Ids of a run's containers in the engine, with those that have ended.
-    ///
-    /// # Errors
-    /// The engine does not answer.
-    pub fn containers(&self, uuid: &str) -> Result<Vec<String>> {
-        let socket = self.testbed.engine_socket.display().to_string();
-        let url = format!(
-            "http://engine/v1.41/containers/json?all=true&filters=%7B%22name%22%3A%5B%22{uuid}%22%5D%7D"
-        );
-        let listed = run(
-            Command::new("curl").args(["--silent", "--fail", "--unix-socket", &socket, &url]),
-            Duration::from_secs(20),
-        )?
-        .expect_status(0)?;
-        let containers: Vec<Value> = serde_json::from_str(&listed.stdout)?;
-        let mut ids: Vec<String> = containers
-            .iter()
-            .filter_map(|container| container["Id"].as_str().map(str::to_owned))
-            .collect();
-        ids.sort();
-        Ok(ids)
-    }
-
     /// What both wrote to their logs.
     #[must_use]
     pub fn log(&self) -> String {

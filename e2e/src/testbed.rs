@@ -1,8 +1,13 @@
 //! The parts that `make test` has started before the tests.
 
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::command::run;
 
 /// Where the parts are.
 #[derive(Debug, Clone)]
@@ -32,6 +37,29 @@ impl Testbed {
             executor_image: variable("POLYAXON_E2E_EXECUTOR_IMAGE")?,
             pod_image: variable("POLYAXON_POD_IMAGE_TAR")?.into(),
         })
+    }
+
+    /// Ids of a run's containers in the engine, with those that have ended.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub fn containers(&self, uuid: &str) -> Result<Vec<String>> {
+        let socket = self.engine_socket.display().to_string();
+        let url = format!(
+            "http://engine/v1.41/containers/json?all=true&filters=%7B%22name%22%3A%5B%22{uuid}%22%5D%7D"
+        );
+        let listed = run(
+            Command::new("curl").args(["--silent", "--fail", "--unix-socket", &socket, &url]),
+            Duration::from_secs(20),
+        )?
+        .expect_status(0)?;
+        let containers: Vec<Value> = serde_json::from_str(&listed.stdout)?;
+        let mut ids: Vec<String> = containers
+            .iter()
+            .filter_map(|container| container["Id"].as_str().map(str::to_owned))
+            .collect();
+        ids.sort();
+        Ok(ids)
     }
 }
 

@@ -217,11 +217,11 @@ fn an_agent_that_wakes_up_does_nothing_twice() -> Result<()> {
         ensure!(services.logs(&uuid)?.contains("begun"), "not begun");
         Ok(())
     })?;
-    let before = services.containers(&uuid)?;
+    let before = services.testbed().containers(&uuid)?;
     services.signal_agent("STOP")?;
     let _second = services.start_second_agent()?;
     ensure!(
-        services.containers(&uuid)? == before,
+        services.testbed().containers(&uuid)? == before,
         "the second one started something"
     );
     services.signal_agent("CONT")?;

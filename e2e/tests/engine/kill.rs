@@ -73,11 +73,11 @@ fn a_killed_agent_finds_its_build_again() -> Result<()> {
     let mut services = Services::start()?;
     let uuid = services.queue(&operation("agent"))?;
     wait_for_line(&services, &uuid, "line-5-end")?;
-    let before = services.containers(&uuid)?;
+    let before = services.testbed().containers(&uuid)?;
     services.kill_agent()?;
     std::thread::sleep(Duration::from_secs(1));
     services.start_agent()?;
-    let after = services.containers(&uuid)?;
+    let after = services.testbed().containers(&uuid)?;
     ensure!(before == after, "{before:?} became {after:?}");
     services.wait_for_status(&uuid, "succeeded", END)?;
     check_lines(&services.logs(&uuid)?)?;
@@ -117,7 +117,7 @@ fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
         let run = services.json(&["ops", "get", "-uid", &uuid])?;
         ensure!(run["attempt"] == 1, "{failpoint}: {run:#}");
         eventually(END, || {
-            let left = services.containers(&uuid)?;
+            let left = services.testbed().containers(&uuid)?;
             ensure!(left.is_empty(), "{failpoint}: {left:?}");
             Ok(())
         })?;
@@ -194,7 +194,7 @@ fn a_run_whose_agent_never_comes_back_can_be_given_up() -> Result<()> {
     services.wait_for_status(&uuid, "stopped", END)?;
     services.start_agent()?;
     eventually(END, || {
-        let left = services.containers(&uuid)?;
+        let left = services.testbed().containers(&uuid)?;
         ensure!(left.is_empty(), "{left:?}");
         Ok(())
     })?;

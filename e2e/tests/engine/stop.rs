@@ -1,10 +1,9 @@
 //! `ops stop` before the launch, during init and during the build; a failing build.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::command::{eventually, run};
+use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::platform::Platform;
 use polyaxon_e2e::services::Services;
 
@@ -52,19 +51,8 @@ fn stop_and_measure(platform: &Platform, uuid: &str) -> Result<()> {
     let took = asked.elapsed();
     ensure!(took < STOP_LIMIT, "the stop took {took:?}");
     eventually(STOP_LIMIT, || {
-        let socket = format!("{}", platform.testbed().engine_socket.display());
-        let listed = run(
-            Command::new("curl").args([
-                "--silent", "--unix-socket", &socket,
-                &format!("http://engine/v1.41/containers/json?all=true&filters=%7B%22name%22%3A%5B%22{uuid}%22%5D%7D"),
-            ]),
-            Duration::from_secs(10),
-        )?;
-        ensure!(
-            listed.stdout.trim() == "[]",
-            "containers are left: {}",
-            listed.stdout
-        );
+        let left = platform.testbed().containers(uuid)?;
+        ensure!(left.is_empty(), "containers are left: {left:?}");
         Ok(())
     })
 }
@@ -95,7 +83,10 @@ fn queued_run_stops_without_an_agent() -> Result<()> {
         .expect_status(0)?;
     services.wait_for_status(&uuid, "stopped", STOP_LIMIT)?;
     services.start_agent()?;
-    ensure!(services.containers(&uuid)?.is_empty(), "it was launched");
+    ensure!(
+        services.testbed().containers(&uuid)?.is_empty(),
+        "it was launched"
+    );
     Ok(())
 }
 
