@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 
+/// Name of the file with the admin's token.
+const ADMIN_TOKEN: &str = "admin.token";
+
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
 pub enum DataDirError {
@@ -25,6 +28,14 @@ pub enum DataDirError {
     )]
     InUse {
         /// The folder.
+        path: PathBuf,
+    },
+    /// The first start's token is not there.
+    #[error(
+        "`{path}` does not exist: the first start of a hub writes it; if an admin removed it, log in with a token of that admin"
+    )]
+    NoAdminToken {
+        /// The file.
         path: PathBuf,
     },
     /// The key file has another size.
@@ -96,7 +107,7 @@ impl DataDir {
     /// The admin's token of the first start.
     #[must_use]
     pub fn admin_token(&self) -> PathBuf {
-        self.path.join("admin.token")
+        self.path.join(ADMIN_TOKEN)
     }
 
     /// Writes the admin's token, durably, for the owner of the folder only.
@@ -146,6 +157,21 @@ impl DataDir {
     }
 }
 
+/// Reads the admin's token of the first start, without taking the folder from the hub that has it.
+///
+/// # Errors
+/// When the file is not there or cannot be read.
+pub fn read_admin_token(folder: &Path) -> Result<SecretString, DataDirError> {
+    let path = folder.join(ADMIN_TOKEN);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(DataDirError::NoAdminToken { path })
+        }
+        Err(source) => Err(io_error(&path, source)),
+    }
+}
+
 fn io_error(path: &Path, source: io::Error) -> DataDirError {
     DataDirError::Io {
         path: path.to_owned(),
@@ -182,6 +208,8 @@ mod tests {
     fn the_admin_token_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
+        let absent = read_admin_token(folder.path()).unwrap_err();
+        assert!(absent.to_string().contains("first start"), "{absent}");
         data.write_admin_token(&SecretString::from("plx_x".to_owned()))
             .unwrap();
         let mode = std::fs::metadata(data.admin_token())
@@ -193,5 +221,7 @@ mod tests {
             std::fs::read_to_string(data.admin_token()).unwrap(),
             "plx_x\n"
         );
+        let read = read_admin_token(folder.path()).unwrap();
+        assert_eq!(read.expose_secret(), "plx_x");
     }
 }

@@ -30,6 +30,10 @@ pub struct Settings {
     #[arg(long)]
     pub print_address: bool,
 
+    /// Print the admin's token that the first start wrote, and end
+    #[arg(long)]
+    pub print_admin_token: bool,
+
     /// Certificate chain of this hub, PEM
     #[arg(
         long,

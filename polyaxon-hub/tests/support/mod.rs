@@ -139,6 +139,7 @@ pub(crate) fn settings(folder: &Path) -> Settings {
         log_store: None,
         log_format: LogFormat::Text,
         print_address: false,
+        print_admin_token: false,
         tls_cert: None,
         tls_key: None,
         insecure_behind_proxy: false,
