@@ -80,7 +80,7 @@ async fn serve(
     let link = Link {
         hub: hub.clone(),
         identity: Identity {
-            replica: uuid::Uuid::new_v4().simple().to_string(),
+            replica: replica(),
             queues: settings
                 .queues
                 .iter()
@@ -146,6 +146,15 @@ async fn serve(
             cli.token_file.display()
         ),
     }
+}
+
+/// Names this process for people who look for it, and no other process of any host.
+fn replica() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let process = std::process::id();
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("{host}/{process}/{}", random.get(..8).unwrap_or(&random))
 }
 
 fn read_token(path: &Path) -> Result<SecretString> {

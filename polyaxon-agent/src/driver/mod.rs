@@ -120,6 +120,7 @@ impl Driver {
                     Some(LinkEvent::Denied(reason)) if self.ready.is_some() => {
                         return Ended::Denied(reason);
                     }
+                    Some(LinkEvent::StandBy) => self.let_go().await,
                     Some(event) => self.heard(event),
                 },
                 () = tokio::time::sleep_until(wake.into()) => {}
@@ -196,8 +197,19 @@ impl Driver {
             LinkEvent::OutcomeAcknowledged(key) => self.event(&key, Event::OutcomeAcknowledged),
             LinkEvent::Unknown(key) => self.event(&key, Event::Delete),
             LinkEvent::Fenced => self.reopen.notify_one(),
-            LinkEvent::Denied(_) => {}
+            LinkEvent::StandBy | LinkEvent::Denied(_) => {}
         }
+    }
+
+    /// Ends every task and forgets every attempt, as if the process had just been started. Containers are left alone:
+    /// they are another process's, and the next sync says what is to be adopted.
+    async fn let_go(&mut self) {
+        for (key, mut entry) in std::mem::take(&mut self.entries) {
+            entry.tasks.shutdown().await;
+            entry.fence.store(WITHDRAWN, Ordering::Relaxed);
+            self.tools.shipper.forget(&key);
+        }
+        while self.messages.try_recv().is_ok() {}
     }
 
     fn inventory(&self, answer: oneshot::Sender<Vec<InventoryItem>>) {

@@ -321,3 +321,33 @@ async fn a_token_that_is_not_accepted_ends_the_agent() {
     let ended = (&mut agent.task).await.expect("task");
     assert!(matches!(ended, Ended::Denied(_)), "{ended:?}");
 }
+
+#[tokio::test]
+async fn an_agent_that_was_fenced_stands_by_and_touches_nothing() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses().contains(&Status::Running))
+        .await;
+    hub.take(true);
+    hub.until(|seen| seen.polite >= 3).await;
+    // The other process ends the run meanwhile.
+    executor.end(0);
+    let before = hub.seen();
+    hub.until(|seen| seen.polite >= before.polite + 2).await;
+    let seen = hub.seen();
+    assert_eq!((seen.sessions, seen.statuses().len()), (1, 2));
+    assert_eq!(executor.stops(), 0);
+
+    hub.on_sync(vec![order(directive::Kind::Keep, item(9))]);
+    hub.take(false);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
+        .await;
+    let seen = hub.seen();
+    assert_eq!(seen.sessions, 2, "nobody was fenced a second time");
+    assert_eq!(seen.inventory, [RUN]);
+    assert_eq!(seen.reports.last().map(|last| last.fence), Some(9));
+    assert_eq!(executor.created().len(), 1, "launched once");
+    assert_eq!(seen.log, b"one\ntwo", "nothing is lost or doubled");
+}

@@ -34,6 +34,9 @@ pub enum HubError {
     /// Another session of this agent is newer, or the hub does not know this one any more.
     #[error("the session is not valid any more: {0}")]
     Fenced(String),
+    /// Another process of this agent speaks for it and is heard.
+    #[error("{0}")]
+    Taken(String),
     /// The token is not accepted; trying again is useless.
     #[error("the hub refuses this agent: {0}; check the token and its scope")]
     Denied(String),
@@ -53,6 +56,9 @@ impl From<Status> for HubError {
             Code::FailedPrecondition if status.message().contains("NOT_SYNCED") => {
                 Self::Fenced(said)
             }
+            Code::FailedPrecondition if is_taken(&status) => {
+                Self::Taken(status.message().to_owned())
+            }
             Code::Unauthenticated | Code::PermissionDenied => Self::Denied(said),
             Code::InvalidArgument
             | Code::FailedPrecondition
@@ -63,6 +69,11 @@ impl From<Status> for HubError {
             _ => Self::Unavailable(said),
         }
     }
+}
+
+fn is_taken(status: &Status) -> bool {
+    let reason = status.metadata().get("polyaxon-reason");
+    reason.is_some_and(|reason| reason == "SESSION_TAKEN")
 }
 
 /// A connection that opens itself again.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use polyaxon_proto::agent::v1::{
     Capacity, CloseSessionRequest, Directive, HintsRequest, InventoryItem, LeaseItem, LeaseRequest,
     OpenSessionRequest, QueueSpec, RenewRequest, Session, SyncRequest, hint,
 };
+use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{Backoff, HubClient, HubError};
@@ -19,6 +21,9 @@ const LEASE_ITEMS: u32 = 20;
 
 /// Objects in one page of a sync.
 const PAGE: usize = 500;
+
+/// How long a process that stands by waits before it asks again, until a hub has said how often it wants to be heard.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What the connection has for the agent.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub enum LinkEvent {
     Unknown(AttemptKey),
     /// The hub says that session or fence is old.
     Fenced,
+    /// Another process speaks for this agent: let go of everything and touch nothing.
+    StandBy,
     /// The token is not accepted.
     Denied(String),
 }
@@ -79,10 +86,16 @@ impl Link {
     /// Runs until the future is dropped.
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
+        let mut manners = Manners::default();
         loop {
-            let error = match self.open().await {
+            let error = match self.open(manners.polite).await {
                 Ok((session, renew_every)) => {
                     backoff.reset();
+                    if manners.opened(renew_every) {
+                        tracing::info!("the other process is silent: this one speaks again");
+                    }
+                    // What was refused in an older session says nothing about this one.
+                    let _old = self.reopen.notified().now_or_never();
                     self.session.send_replace(Some(session.clone()));
                     let error = self.serve(session, renew_every).await;
                     self.session.send_replace(None);
@@ -90,19 +103,31 @@ impl Link {
                 }
                 Err(error) => error,
             };
-            match error {
-                HubError::Denied(reason) => {
-                    tracing::error!(reason, "the hub refuses this agent");
-                    let _shutdown = self.events.send(LinkEvent::Denied(reason)).await;
+            match manners.failed(&error) {
+                Next::StandBy { first } => {
+                    if first {
+                        tracing::warn!(%error, "standing by: nothing is touched until the other process is silent");
+                        let _shutdown = self.events.send(LinkEvent::StandBy).await;
+                    }
+                    let part = rand::rng().random_range(0.8..=1.2);
+                    tokio::time::sleep(manners.ask_again.mul_f64(part)).await;
                 }
-                error => tracing::warn!(%error, "the session ended; opening a new one"),
+                Next::TryAgain => {
+                    match error {
+                        HubError::Denied(reason) => {
+                            tracing::error!(reason, "the hub refuses this agent");
+                            let _shutdown = self.events.send(LinkEvent::Denied(reason)).await;
+                        }
+                        error => tracing::warn!(%error, "the session ended; opening a new one"),
+                    }
+                    backoff.wait().await;
+                }
             }
-            backoff.wait().await;
         }
     }
 
     /// Opens a session and syncs it.
-    async fn open(&mut self) -> Result<(Session, Duration), HubError> {
+    async fn open(&mut self, only_if_vacant: bool) -> Result<(Session, Duration), HubError> {
         let opened = self
             .hub
             .open_session(OpenSessionRequest {
@@ -112,6 +137,7 @@ impl Link {
                 queues: self.identity.queues.clone(),
                 catalog: self.identity.catalog.clone().into(),
                 advertised_address: String::new(),
+                only_if_vacant,
             })
             .await?;
         let session = opened
@@ -284,5 +310,84 @@ impl Link {
         if let Err(error) = hub.close_session(request).await {
             tracing::debug!(%error, "the session was not closed");
         }
+    }
+}
+
+/// What to do after a session could not be opened or has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Open one soon.
+    TryAgain,
+    /// Another process speaks: ask later.
+    StandBy {
+        /// This is news.
+        first: bool,
+    },
+}
+
+/// Whether this process may fence others. The one that was started last speaks; one that was fenced asks whether the
+/// session is free, so that two processes of one agent do not take turns.
+#[derive(Debug)]
+struct Manners {
+    /// The next session is asked for only if nobody else is heard.
+    polite: bool,
+    standing_by: bool,
+    ask_again: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            polite: false,
+            standing_by: false,
+            ask_again: ASK_AGAIN,
+        }
+    }
+}
+
+impl Manners {
+    /// A session is open; says whether this process stood by before.
+    fn opened(&mut self, renew_every: Duration) -> bool {
+        self.polite = false;
+        self.ask_again = renew_every;
+        std::mem::take(&mut self.standing_by)
+    }
+
+    fn failed(&mut self, error: &HubError) -> Next {
+        match error {
+            HubError::Fenced(_) => self.polite = true,
+            HubError::Taken(_) => {
+                let first = !std::mem::replace(&mut self.standing_by, true);
+                return Next::StandBy { first };
+            }
+            _ => {}
+        }
+        Next::TryAgain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_fenced_asks_until_the_session_is_free() {
+        let fenced = || HubError::Fenced("newer".to_owned());
+        let taken = || HubError::Taken("the process `b` speaks".to_owned());
+        let away = || HubError::Unavailable("no hub".to_owned());
+        let mut manners = Manners::default();
+        assert!(!manners.polite, "a process that was just started speaks");
+        assert_eq!(manners.failed(&away()), Next::TryAgain);
+        assert!(!manners.polite, "a hub that was away fences nobody");
+        assert!(!manners.opened(Duration::from_secs(1)));
+        assert_eq!(manners.failed(&fenced()), Next::TryAgain);
+        assert!(manners.polite);
+        assert_eq!(manners.failed(&taken()), Next::StandBy { first: true });
+        assert_eq!(manners.failed(&away()), Next::TryAgain);
+        assert_eq!(manners.failed(&taken()), Next::StandBy { first: false });
+        assert!(manners.polite, "it goes on asking");
+        assert_eq!(manners.ask_again, Duration::from_secs(1));
+        assert!(manners.opened(Duration::from_secs(2)), "it stood by");
+        assert!(!manners.polite && !manners.standing_by);
     }
 }

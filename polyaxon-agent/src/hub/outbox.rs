@@ -120,6 +120,7 @@ impl Worker {
             let Some(session) = self.session().await else {
                 return;
             };
+            launches.retain(|launch| launch.fence.load(Ordering::Relaxed) != WITHDRAWN);
             let hub = &self.hub;
             let answers: Vec<_> = futures::stream::iter(launches.drain(..).map(|launch| {
                 let request = ack(&session, &launch);
@@ -151,13 +152,13 @@ impl Worker {
     async fn send_reports(&mut self, mut reports: Vec<Report>) {
         let mut backoff = Backoff::default();
         loop {
+            let Some(session) = self.session().await else {
+                return;
+            };
             reports.retain(|report| report.fence.load(Ordering::Relaxed) != WITHDRAWN);
             if reports.is_empty() {
                 return;
             }
-            let Some(session) = self.session().await else {
-                return;
-            };
             let request = ReportRequest {
                 session: Some(session),
                 reports: reports.iter().map(message).collect(),

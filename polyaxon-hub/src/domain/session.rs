@@ -49,6 +49,17 @@ pub enum SessionRefused {
     NotSynced,
 }
 
+/// Another process speaks for the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionTaken {
+    /// Names that process.
+    pub replica: String,
+    /// When it opened its session.
+    pub since: Millis,
+    /// Until when it counts as reachable.
+    pub until: Millis,
+}
+
 /// A queue that an agent declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSpec {
@@ -81,6 +92,8 @@ pub struct Hello {
     pub catalog: String,
     /// Where clients reach it; empty: nowhere.
     pub advertised_address: String,
+    /// Whether a session of another replica that is still heard stays.
+    pub only_if_vacant: bool,
 }
 
 /// An agent as runs see it.

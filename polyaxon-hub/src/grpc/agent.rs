@@ -18,8 +18,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::agent_convert::{
-    as_ms, catalog, guarded, key, launch_outcome, queues, session_refused, status_report, uuid,
-    wire_outcome,
+    as_ms, catalog, guarded, key, launch_outcome, queues, session_refused, session_taken,
+    status_report, uuid, wire_outcome,
 };
 use super::auth::require;
 use super::log_intake::Intake;
@@ -57,10 +57,13 @@ impl Agent for AgentService {
             queues: queues(request.queues)?,
             catalog: catalog(&request.catalog)?,
             advertised_address: request.advertised_address,
+            only_if_vacant: request.only_if_vacant,
         };
         let now = self.0.clock.now();
         let opened = self.0.storage.open_session(hello, now, now.plus(TTL)).await;
-        let session = opened.map_err(errors::storage)?;
+        let session = opened
+            .map_err(errors::storage)?
+            .map_err(|taken| session_taken(&taken))?;
         tracing::info!(agent = caller.name, epoch = session.epoch, "session opened");
         // Whoever still waits in an older session learns that it is over.
         self.0.orders.wake(&caller.name);

@@ -16,6 +16,7 @@ use crate::domain::names;
 use crate::domain::run::parse_uuid;
 use crate::domain::session::{
     self, DEFAULT_QUEUE, LaunchOutcome, MAX_CATALOG, ReportOutcome, SessionKey, SessionRefused,
+    SessionTaken,
 };
 use crate::domain::time::Millis;
 use crate::runs::Published;
@@ -49,6 +50,20 @@ pub(super) fn session_refused(refused: SessionRefused) -> Status {
         SessionRefused::NotSynced => (Code::FailedPrecondition, "NOT_SYNCED"),
     };
     errors::status(code, reason, format!("{refused} ({reason})"))
+}
+
+/// Another replica speaks: who, since when, and what becomes of the one that asks.
+pub(super) fn session_taken(taken: &SessionTaken) -> Status {
+    let since = jiff::Timestamp::from_millisecond(taken.since.0)
+        .map_or_else(|_| taken.since.0.to_string(), |since| format!("{since:.0}"));
+    errors::status(
+        Code::FailedPrecondition,
+        "SESSION_TAKEN",
+        format!(
+            "the process `{}` speaks for this agent since {since} and is heard: ask again later (SESSION_TAKEN)",
+            taken.replica
+        ),
+    )
 }
 
 pub(super) fn queues(specs: Vec<QueueSpec>) -> Result<Vec<session::QueueSpec>, Status> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::StorageError;
 use crate::domain::session::{
     Directive, Hello, InventoryItem, LaunchOutcome, ReportOutcome, SessionKey, SessionRefused,
-    StatusReport, Work,
+    SessionTaken, StatusReport, Work,
 };
 use crate::domain::time::Millis;
 
@@ -43,13 +43,13 @@ pub struct LaunchReport {
 #[async_trait]
 pub trait AgentStorage: Send + Sync + 'static {
     /// Makes the agent and its queues where they are missing, keeps its catalog and opens a session with the next
-    /// epoch, good until `until`.
+    /// epoch, good until `until`. Changes nothing when the session is taken and only a vacant one is wanted.
     async fn open_session(
         &self,
         hello: Hello,
         at: Millis,
         until: Millis,
-    ) -> Result<SessionKey, StorageError>;
+    ) -> Result<Result<SessionKey, SessionTaken>, StorageError>;
 
     /// Keeps the session; answers the uuids of runs that were `unknown` and are not any more.
     async fn renew_session(

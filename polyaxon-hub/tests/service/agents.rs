@@ -70,6 +70,31 @@ async fn a_newer_session_fences_the_older_one() {
 }
 
 #[tokio::test]
+async fn who_asks_politely_fences_nobody_that_is_heard() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let refused = FakeAgent::ask_if_vacant(&agent, "other").await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused)),
+        (Code::FailedPrecondition, "SESSION_TAKEN")
+    );
+    assert!(
+        refused.message().contains("the process `r` speaks"),
+        "{refused:?}"
+    );
+    agent.renew().await.unwrap();
+    let again = FakeAgent::ask_if_vacant(&agent, "r").await.unwrap();
+    let session = again.session.unwrap();
+    assert_eq!(session.epoch, agent.session.epoch + 1);
+    agent.session = session;
+    let closing = CloseSessionRequest {
+        session: Some(agent.session.clone()),
+    };
+    agent.client.close_session(closing).await.unwrap();
+    FakeAgent::ask_if_vacant(&agent, "other").await.unwrap();
+}
+
+#[tokio::test]
 async fn reports_count_once_and_in_order() {
     let hub = TestHub::start().await;
     let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;

@@ -55,6 +55,7 @@ contract!(
     super::open,
     agents:
     epochs_grow_and_old_sessions_are_fenced,
+    a_session_that_is_heard_stays,
     a_run_is_given_out_once,
     concurrency_of_a_queue_holds,
     reports_change_the_run_with_what_belongs_to_them,

@@ -3,9 +3,9 @@
 use polyaxon_proto::agent::v1::agent_client::AgentClient;
 use polyaxon_proto::agent::v1::{
     AckLaunchRequest, AckLaunchResponse, Capacity, Directive, InventoryItem, LeaseItem,
-    LeaseRequest, LogRecord, OpenSessionRequest, PushLogsRequest, QueueSpec, RenewRequest,
-    ReportRequest, Session, StatusReport, SyncRequest, SyncResponse, ack_launch_request, directive,
-    report_result,
+    LeaseRequest, LogRecord, OpenSessionRequest, OpenSessionResponse, PushLogsRequest, QueueSpec,
+    RenewRequest, ReportRequest, Session, StatusReport, SyncRequest, SyncResponse,
+    ack_launch_request, directive, report_result,
 };
 use polyaxon_proto::hub::v1::Scope;
 use polyaxon_proto::runs::v1::Status as RunStatus;
@@ -37,6 +37,7 @@ fn hello(queues: &[(&str, i32, i32)]) -> OpenSessionRequest {
             .collect(),
         catalog: CATALOG.into(),
         advertised_address: String::new(),
+        only_if_vacant: false,
     }
 }
 
@@ -75,6 +76,20 @@ impl FakeAgent {
             client,
             session: opened.session.unwrap(),
         }
+    }
+
+    /// What another process hears that asks for the session only if nobody has it.
+    pub(crate) async fn ask_if_vacant(
+        before: &Self,
+        replica: &str,
+    ) -> Result<OpenSessionResponse, Status> {
+        let request = OpenSessionRequest {
+            replica: replica.into(),
+            only_if_vacant: true,
+            ..hello(&[])
+        };
+        let opened = before.client.clone().open_session(request).await?;
+        Ok(opened.into_inner())
     }
 
     pub(crate) async fn sync(&mut self, items: Vec<InventoryItem>) -> Result<SyncResponse, Status> {

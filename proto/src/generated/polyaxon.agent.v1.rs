@@ -41,6 +41,11 @@ pub struct OpenSessionRequest {
     /// Where clients can reach this agent's transfer.v1; empty: nowhere.
     #[prost(string, tag = "6")]
     pub advertised_address: ::prost::alloc::string::String,
+    /// Do not fence another replica that the hub has heard within the session's
+    /// time to live. A process asks so after another one has fenced it; one that
+    /// was just started does not.
+    #[prost(bool, tag = "7")]
+    pub only_if_vacant: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenSessionResponse {
@@ -620,7 +625,9 @@ pub mod agent_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Starts a session and fences every older one of this agent.
+        /// Starts a session and fences every older one of this agent. With
+        /// `only_if_vacant` it answers FAILED_PRECONDITION with the reason
+        /// SESSION_TAKEN while another process is heard.
         pub async fn open_session(
             &mut self,
             request: impl tonic::IntoRequest<super::OpenSessionRequest>,
@@ -872,7 +879,9 @@ pub mod agent_server {
     /// Generated trait containing gRPC methods that should be implemented for use with AgentServer.
     #[async_trait]
     pub trait Agent: std::marker::Send + std::marker::Sync + 'static {
-        /// Starts a session and fences every older one of this agent.
+        /// Starts a session and fences every older one of this agent. With
+        /// `only_if_vacant` it answers FAILED_PRECONDITION with the reason
+        /// SESSION_TAKEN while another process is heard.
         async fn open_session(
             &self,
             request: tonic::Request<super::OpenSessionRequest>,

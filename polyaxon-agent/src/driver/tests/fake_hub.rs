@@ -21,6 +21,8 @@ use tonic::{Request, Response, Status, Streaming};
 #[derive(Clone, Default)]
 pub(super) struct Heard {
     pub(super) sessions: u64,
+    /// Requests that would have fenced nobody.
+    pub(super) polite: u64,
     pub(super) launches: Vec<AckLaunchRequest>,
     /// Those that it took.
     pub(super) reports: Vec<StatusReport>,
@@ -44,6 +46,7 @@ struct State {
     on_sync: Vec<Directive>,
     outcome: Option<report_result::Outcome>,
     denied: bool,
+    taken: bool,
 }
 
 #[derive(Clone, Default)]
@@ -108,6 +111,11 @@ impl FakeHub {
         self.state.with(|state| state.denied = true);
     }
 
+    /// Another process of this agent has come, or has gone.
+    pub(super) fn take(&self, taken: bool) {
+        self.state.with(|state| state.taken = taken);
+    }
+
     pub(super) async fn until(&self, condition: impl Fn(&Heard) -> bool) {
         for _ in 0..1000 {
             if condition(&self.seen()) {
@@ -129,9 +137,17 @@ impl FakeHub {
 impl Agent for Shared {
     async fn open_session(
         &self,
-        _request: Request<OpenSessionRequest>,
+        request: Request<OpenSessionRequest>,
     ) -> Result<Response<OpenSessionResponse>, Status> {
+        let polite = request.into_inner().only_if_vacant;
         self.with(|state| {
+            state.heard.polite += u64::from(polite);
+            if state.taken && polite {
+                let mut taken = Status::failed_precondition("another process speaks");
+                let reason = "SESSION_TAKEN".parse().expect("ASCII");
+                taken.metadata_mut().insert("polyaxon-reason", reason);
+                return Err(taken);
+            }
             if state.denied {
                 return Err(Status::unauthenticated("no such token"));
             }
@@ -152,8 +168,13 @@ impl Agent for Shared {
         &self,
         _request: Request<RenewRequest>,
     ) -> Result<Response<RenewResponse>, Status> {
-        let directives = self.with(|state| state.directives.clone());
-        Ok(Response::new(RenewResponse { directives }))
+        self.with(|state| {
+            if state.taken {
+                return Err(Status::aborted("a newer one was opened"));
+            }
+            let directives = state.directives.clone();
+            Ok(Response::new(RenewResponse { directives }))
+        })
     }
 
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {

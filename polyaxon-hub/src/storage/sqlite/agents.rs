@@ -10,7 +10,8 @@ use super::run_row::{add_events, run, save, select_run};
 use super::{claim, report, session, sync};
 use crate::domain::run::{AGENT_UNREACHABLE, Cause, RunRecord};
 use crate::domain::session::{
-    Directive, Hello, InventoryItem, Order, ReportOutcome, SessionKey, StatusReport, Work,
+    Directive, Hello, InventoryItem, Order, ReportOutcome, SessionKey, SessionTaken, StatusReport,
+    Work,
 };
 use crate::domain::time::Millis;
 use crate::storage::StorageError;
@@ -23,7 +24,7 @@ impl AgentStorage for SqliteStorage {
         hello: Hello,
         at: Millis,
         until: Millis,
-    ) -> Result<SessionKey, StorageError> {
+    ) -> Result<Result<SessionKey, SessionTaken>, StorageError> {
         self.writer
             .run(move |connection| Box::pin(session::open(connection, hello, at, until)))
             .await

@@ -7,7 +7,7 @@ use super::agents::{change_all, concurrency};
 use super::row::{Columns as _, as_integer, failed};
 use super::run_row::select_run;
 use crate::domain::run::Cause;
-use crate::domain::session::{Hello, QueueSpec, SessionKey, SessionRefused};
+use crate::domain::session::{Hello, QueueSpec, SessionKey, SessionRefused, SessionTaken};
 use crate::domain::time::Millis;
 use crate::storage::StorageError;
 use crate::storage::agents::Guarded;
@@ -60,7 +60,12 @@ pub(super) async fn open(
     hello: Hello,
     at: Millis,
     until: Millis,
-) -> Result<SessionKey, StorageError> {
+) -> Result<Result<SessionKey, SessionTaken>, StorageError> {
+    if hello.only_if_vacant
+        && let Some(taken) = holder(connection, &hello.agent, &hello.replica, at).await?
+    {
+        return Ok(Err(taken));
+    }
     let row = sqlx::query(
         "INSERT INTO agent (id, name, epoch, version, advertised_address, catalog, catalog_at, contact_until, \
          unreachable, created_at) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, 0, ?6) \
@@ -94,11 +99,40 @@ pub(super) async fn open(
     .execute(connection)
     .await
     .map_err(failed)?;
-    Ok(SessionKey {
+    Ok(Ok(SessionKey {
         agent: hello.agent,
         id: hello.session_id,
         epoch,
+    }))
+}
+
+/// Who else speaks for the agent: the newest session, if it is open, heard, and of another replica.
+async fn holder(
+    connection: &mut SqliteConnection,
+    agent: &str,
+    replica: &str,
+    at: Millis,
+) -> Result<Option<SessionTaken>, StorageError> {
+    let row = sqlx::query(
+        "SELECT agent_session.replica, agent_session.opened_at, agent.contact_until FROM agent_session \
+         JOIN agent ON agent.id = agent_session.agent_id AND agent.epoch = agent_session.epoch \
+         WHERE agent.name = ? AND agent_session.replica <> ? AND agent_session.closed = 0 \
+         AND agent.contact_until > ?",
+    )
+    .bind(agent.to_owned())
+    .bind(replica.to_owned())
+    .bind(at.0)
+    .fetch_optional(connection)
+    .await
+    .map_err(failed)?;
+    row.map(|row| {
+        Ok(SessionTaken {
+            replica: row.text("replica")?,
+            since: row.millis("opened_at")?,
+            until: row.millis("contact_until")?,
+        })
     })
+    .transpose()
 }
 
 async fn add_queue(

@@ -2,7 +2,8 @@
 
 use polyaxon_hub::domain::run::BuildResult;
 use polyaxon_hub::domain::session::{
-    InventoryItem, LaunchOutcome, Order, ReportOutcome, SessionRefused, StatusReport, Work,
+    Hello, InventoryItem, LaunchOutcome, Order, ReportOutcome, SessionRefused, SessionTaken,
+    StatusReport, Work,
 };
 use polyaxon_hub::domain::time::Millis;
 use polyaxon_hub::storage::Storage;
@@ -10,7 +11,7 @@ use polyaxon_hub::storage::agents::LaunchReport;
 use polyaxon_hub::storage::runs::StopOrder;
 use polyaxon_spec::state::Status;
 
-use super::samples::{claim, insert, open, synced};
+use super::samples::{claim, hello, insert, open, synced};
 
 fn report(work: &Work, seq: u64, status: Status) -> StatusReport {
     StatusReport {
@@ -72,6 +73,51 @@ pub(crate) async fn epochs_grow_and_old_sessions_are_fenced(storage: &dyn Storag
         storage.renew_session(&new, Millis(2), Millis(3)).await,
         Ok(Ok(Vec::new()))
     );
+}
+
+pub(crate) async fn a_session_that_is_heard_stays(storage: &dyn Storage) {
+    let ask = |replica: &str, only_if_vacant: bool, at: i64| {
+        let hello = Hello {
+            only_if_vacant,
+            ..hello("a", replica)
+        };
+        async move {
+            let opened = storage.open_session(hello, Millis(at), Millis(at + 20_000));
+            opened.await.unwrap()
+        }
+    };
+    let taken = |since: i64, until: i64| {
+        Err(SessionTaken {
+            replica: "two".into(),
+            since: Millis(since),
+            until: Millis(until),
+        })
+    };
+    let first = ask("one", true, 0).await.expect("nobody speaks yet");
+    let second = ask("two", false, 100)
+        .await
+        .expect("who was just started speaks");
+    assert_eq!((first.epoch, second.epoch), (1, 2));
+    assert_eq!(ask("one", true, 200).await, taken(100, 20_100));
+    let renewed = storage
+        .renew_session(&second, Millis(5000), Millis(25_000))
+        .await;
+    assert_eq!(renewed, Ok(Ok(Vec::new())), "it was not fenced");
+    assert_eq!(ask("one", true, 24_999).await, taken(100, 25_000));
+    let again = ask("two", true, 24_999).await.expect("its own session");
+    assert_eq!(again.epoch, 3);
+    assert_eq!(ask("one", true, 44_998).await, taken(24_999, 44_999));
+    let first = ask("one", true, 44_999).await.expect("silent for too long");
+    let refused = storage
+        .renew_session(&again, Millis(45_000), Millis(65_000))
+        .await;
+    assert_eq!(refused, Ok(Err(SessionRefused::Fenced)));
+    storage
+        .close_session(&first, Millis(45_001))
+        .await
+        .unwrap()
+        .unwrap();
+    ask("two", true, 45_002).await.expect("the other one went");
 }
 
 pub(crate) async fn a_run_is_given_out_once(storage: &dyn Storage) {

@@ -26,21 +26,26 @@ pub(crate) fn queue(name: &str, concurrency: Option<u64>) -> QueueSpec {
     }
 }
 
-pub(crate) async fn open(storage: &dyn Storage, agent: &str, at: i64) -> SessionKey {
-    let hello = Hello {
+pub(crate) fn hello(agent: &str, replica: &str) -> Hello {
+    Hello {
         agent: agent.into(),
         agent_id: id(),
         session_id: id(),
-        replica: "r".into(),
+        replica: replica.into(),
         version: "1".into(),
         queues: vec![queue("default", None), queue("one", Some(1))],
         catalog: "{}".into(),
         advertised_address: String::new(),
-    };
+        only_if_vacant: false,
+    }
+}
+
+pub(crate) async fn open(storage: &dyn Storage, agent: &str, at: i64) -> SessionKey {
     let until = Millis(at + 20_000);
     storage
-        .open_session(hello, Millis(at), until)
+        .open_session(hello(agent, "r"), Millis(at), until)
         .await
+        .unwrap()
         .unwrap()
 }
 
