@@ -3,7 +3,7 @@
 #
 #   deploy/images/build-static.sh PACKAGE
 #
-# POLYAXON_PROFILE is the cargo profile (default `release`).
+# POLYAXON_PROFILE is the cargo profile (default `release`), POLYAXON_FEATURES are cargo features for tests.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +26,8 @@ fi
 # The program must not name folders of the machine that built it.
 variable=CARGO_TARGET_$(tr '[:lower:]-' '[:upper:]_' <<<"$target")_RUSTFLAGS
 flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/polyaxon -Cstrip=symbols"
-env "$variable=$flags" cargo build --quiet --locked --package "$package" --profile "$profile" --target "$target" >&2
+env "$variable=$flags" cargo build --quiet --locked --package "$package" --profile "$profile" --target "$target" \
+    ${POLYAXON_FEATURES:+--features "$POLYAXON_FEATURES"} >&2
 
 folder=$profile
 [ "$profile" != dev ] || folder=debug

@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
 # Builds the programs of a Kubernetes node from Go modules, and prints the folder that has them.
 #
-#   deploy/testbed/cluster-binaries.sh
+#   deploy/testbed/cluster-binaries.sh           the node's programs and kubectl
+#   deploy/testbed/cluster-binaries.sh helm      Helm alone
 #
 # A version is built once and kept in the user's cache folder: seven minutes for Kubernetes on two
-# cores, four for the rest. GOMAXPROCS limits the cores that it takes.
+# cores, four for the rest of a node, two and a half for Helm. GOMAXPROCS limits the cores that it takes.
 set -euo pipefail
 cd "$(dirname "$0")/cluster"
 
-kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2 dns=1.15.0
+kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2 dns=1.15.0 helm=4.3.1
 cache=${POLYAXON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/polyaxon}/cluster
 minimum=$(sed -n 's/^go //p' kubernetes/go.mod)
+case $#-${1-} in
+    0-) wanted=(kubernetes containerd runc dns) ;;
+    1-helm) wanted=(helm) ;;
+    *)
+        echo "cluster-binaries: give nothing, or \`helm\`" >&2
+        exit 2
+        ;;
+esac
 
 need_go() {
     local found
@@ -51,14 +60,20 @@ build_runc() {
         "github.com/opencontainers/runc@v$runc"
 }
 
+build_helm() {
+    local module=helm.sh/helm/v${helm%%.*}
+    CGO_ENABLED=0 GOBIN=$1 go install -trimpath -ldflags "-s -w -X $module/internal/version.version=v$helm" "$module/cmd/helm@v$helm"
+}
+
 # Two testbeds may ask at the same time.
 mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock 9
 # Programs in one folder each, and one folder of links to exactly the versions above.
 links=$cache/k$kubernetes-c$containerd-r$runc-d$dns
+[ "${wanted[0]}" != helm ] || links=$cache/h$helm
 mkdir -p "$links"
-for program in kubernetes containerd runc dns; do
+for program in "${wanted[@]}"; do
     folder=$cache/$program-${!program}
     if [ ! -d "$folder" ]; then
         need_go
