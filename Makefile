@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint deny cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint deny charts cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ cluster-up: ## Start a Kubernetes of one node with two registries, and print its
 cluster-down: ## End what `make cluster-up` started (its registries' images stay)
 	@deploy/testbed/cluster.sh down
 
+charts: ## Test the Helm charts and the Kustomize bases (builds Helm once)
+	@deploy/testbed/charts-test.sh
+
 bench: ## Run the benchmarks and print their table
 	@$(CARGO) run --quiet --locked -p xtask -- bench
 
@@ -39,7 +42,7 @@ fmt: ## Format the code
 
 lint: ## Check formatting and lints, of scripts too
 	@command -v shellcheck >/dev/null || { echo "lint: \`shellcheck\` is missing: deploy/testbed/install.sh lint" >&2; exit 1; }
-	@shellcheck --external-sources .ci/run deploy/images/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
+	@shellcheck --external-sources .ci/run deploy/images/*.sh deploy/kustomize/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 
