@@ -10,6 +10,7 @@ pub mod component;
 pub mod compose;
 pub mod diagnostic;
 pub mod dockerfile;
+pub mod format;
 pub mod k8s;
 pub mod kaniko;
 pub mod legacy;
