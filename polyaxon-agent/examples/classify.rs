@@ -1,14 +1,16 @@
 //! Classifies recorded builds: `classify RUNS_DIR` prints one JSON object a line per folder.
 //!
 //! A folder holds `exit.json` (`exit_code` and `intent`: `stop`, `timeout` or null), `log`, and
-//! what there is of `Dockerfile`, `args.json`, `job.json`, `pod.json`, `init.log` and
+//! what there is of `Dockerfile`, `args.json`, `job.json`, `pod.json`, `events.json`, `init.log` and
 //! `outputs.json` (files that the executor wrote).
 
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::{fs, process::ExitCode};
 
-use polyaxon_agent::classify::{BuildLog, Evidence, Instructions, Intent, PlatformState, classify};
+use polyaxon_agent::classify::{
+    BuildLog, Class, Evidence, Instructions, Intent, PlatformState, classify,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -74,7 +76,8 @@ fn run(folder: &Path) -> anyhow::Result<Value> {
         &read_json(&folder.join("job.json"))?,
         &read_json(&folder.join("pod.json"))?,
         "polyaxon-main",
-    );
+    )
+    .with_events(&read_json(&folder.join("events.json"))?);
     let init_log = read_text(&folder.join("init.log"))?.unwrap_or_default();
     let dockerfile = read_text(&folder.join("Dockerfile"))?.map(|text| Instructions::read(&text));
     let verdict = classify(&Evidence {
@@ -100,6 +103,8 @@ fn run(folder: &Path) -> anyhow::Result<Value> {
         .then(|| log.digest(&destinations).map(str::to_owned).or(written))
         .flatten();
     let base_images = match &dockerfile {
+        // What cannot be read names no images.
+        Some(_) if verdict.class == Class::DockerfileParse => Vec::new(),
         Some(file) => file.base_images(&option(&arguments, &["--build-arg"])),
         None => log.retrieved().to_vec(),
     };

@@ -5,53 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use polyaxon_agent::classify::{BuildLog, Evidence, Instructions, Intent, PlatformState, classify};
-use serde::Deserialize;
-use serde_json::Value;
+#[path = "classify/mutations.rs"]
+mod mutations;
+#[path = "classify/recorded.rs"]
+mod recorded;
+#[path = "classify/words.rs"]
+mod words;
 
-#[derive(Deserialize)]
-struct Recorded {
-    name: String,
-    class: String,
-    retry: String,
-    failed_instruction: Option<String>,
-    digest: Option<String>,
-    cache_hits: Vec<String>,
-    cache_misses: Vec<String>,
-    exit_code: Option<i32>,
-    intent: Option<String>,
-    destinations: Vec<String>,
-    dockerfile: Option<String>,
-    #[serde(default)]
-    job: Value,
-    #[serde(default)]
-    pod: Value,
-    #[serde(default)]
-    init_log: String,
-    log: String,
-}
-
-fn recorded() -> Vec<Recorded> {
-    include_str!("classify/recorded_runs.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-fn verdict(run: &Recorded) -> (BuildLog, polyaxon_agent::classify::Verdict) {
-    let log = BuildLog::read(run.log.as_bytes());
-    let platform = PlatformState::of_kubernetes(&run.job, &run.pod, "polyaxon-main");
-    let dockerfile = run.dockerfile.as_deref().map(Instructions::read);
-    let verdict = classify(&Evidence {
-        intent: (run.intent.as_deref() == Some("stop")).then_some(Intent::Stop),
-        exit_code: run.exit_code,
-        platform: &platform,
-        log: &log,
-        init_log: &run.init_log,
-        dockerfile: dockerfile.as_ref(),
-    });
-    (log, verdict)
-}
+use recorded::{recorded, verdict};
 
 #[test]
 fn every_recorded_run_gets_its_class() {

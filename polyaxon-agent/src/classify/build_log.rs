@@ -76,7 +76,8 @@ pub struct BuildLog {
     cache_errors: Vec<String>,
     building: bool,
     pushing: bool,
-    pushing_to_cache: bool,
+    /// References of cache layers whose push was announced.
+    cache_pushes: Vec<String>,
     crash: Option<String>,
     disk_full: Option<String>,
     last_lines: VecDeque<String>,
@@ -198,11 +199,19 @@ impl BuildLog {
                 .trim_end()
                 .strip_suffix(" requires it.")
                 .map(str::to_owned);
-        } else if message.starts_with("Pushing layer ") {
-            self.pushing_to_cache = true;
-        } else if message.starts_with("Pushing image to ") {
+        } else if let Some(rest) = message.strip_prefix("Pushing layer ") {
+            let layer = rest.trim_end().trim_end_matches(" to cache now");
+            if self.has_room(self.cache_pushes.len(), layer.len()) {
+                self.cache_pushes.push(layer.to_owned());
+            }
+        } else if let Some(rest) = message.strip_prefix("Pushing image to ") {
             // A cache push runs beside the next instructions, the image's own ends them.
-            if !std::mem::take(&mut self.pushing_to_cache) {
+            let image = rest.trim_end();
+            if !self
+                .cache_pushes
+                .iter()
+                .any(|layer| same_image(layer, image))
+            {
                 self.end_step(at_ns);
                 self.pushing = true;
                 self.push_ns = self.push_ns.or(at_ns);
@@ -349,7 +358,13 @@ impl BuildLog {
 fn is_instruction(message: &str) -> bool {
     message
         .split_once(char::is_whitespace)
-        .is_some_and(|(word, rest)| KEYWORDS.contains(&word) && !rest.trim().is_empty())
+        .is_some_and(|(word, rest)| {
+            // The log writes it as the Dockerfile does, which may be in lower case.
+            KEYWORDS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(word))
+                && !rest.trim().is_empty()
+        })
 }
 
 fn stage_index(rest: &str) -> Option<u32> {
@@ -363,6 +378,15 @@ fn is_disk_full(text: &str) -> bool {
         && text.split_once(": ").is_some_and(|(program, _)| {
             !program.is_empty() && !program.contains(char::is_whitespace)
         })
+}
+
+/// The same repository and tag, however the registry is written.
+fn same_image(one: &str, other: &str) -> bool {
+    fn tag(image: &str) -> &str {
+        let name = image.rsplit_once('/').map_or(image, |(_, name)| name);
+        name.split_once(':').map_or("", |(_, tag)| tag)
+    }
+    one == other || (tag(one) == tag(other) && same_repository(one, other))
 }
 
 /// Tags and digests do not count. What is no reference was not pushed to.
@@ -407,6 +431,29 @@ mod tests {
         );
         assert_eq!(log.digest(&["acme/app:1".to_owned()]), Some("sha256:22"));
         assert_eq!(log.current_step(), None);
+        assert!(log.is_pushing());
+    }
+
+    #[test]
+    fn pushes_to_the_cache_may_overlap() {
+        let mut log = BuildLog::default();
+        log.push(
+            concat!(
+                "INFO[0000] Building stage 'a' [idx: '0', base-idx: '-1']\n",
+                "INFO[0000] RUN a\n",
+                "INFO[0001] Pushing layer acme/c:1 to cache now\n",
+                "INFO[0001] RUN b\n",
+                "INFO[0001] Pushing layer acme/c:2 to cache now\n",
+                "INFO[0001] Pushing image to index.docker.io/acme/c:1\n",
+                "INFO[0001] Pushing image to index.docker.io/acme/c:2\n",
+                "INFO[0001] Pushing layer oci:/out:3 to cache now\n",
+            )
+            .as_bytes(),
+            None,
+        );
+        assert!(!log.is_pushing());
+        assert!(log.current_step().is_some());
+        log.push(b"INFO[0002] Pushing image to acme/c:latest\n", None);
         assert!(log.is_pushing());
     }
 

@@ -15,6 +15,11 @@ pub struct Instruction {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Instructions(Vec<Instruction>);
 
+/// Text without regard to blanks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
+}
+
 fn keyword(text: &str) -> String {
     text.split_whitespace()
         .next()
@@ -94,6 +99,13 @@ impl Instructions {
             .nth(nth)
             .or_else(|| self.0.iter().find(same))
             .or_else(|| self.0.iter().find(|instruction| instruction.text == text))
+            .or_else(|| {
+                let mut alike = self
+                    .0
+                    .iter()
+                    .filter(|instruction| words(&instruction.text).eq(words(text)));
+                alike.next().filter(|_| alike.next().is_none())
+            })
     }
 
     /// The `COPY` or `ADD` that asks for `path`, an absolute path inside of the executor.

@@ -46,7 +46,23 @@ impl Finding {
     }
 }
 
+const ASSERTION: &str = "Assertion violated";
 const NO_SPACE: &str = "no space left on device";
+
+/// Words about values of options that the executor looks at only while it builds.
+const OPTION_VALUES: [&str; 5] = [
+    "is not a valid snapshot mode",
+    " must be of the form ",
+    "repository can only contain the characters",
+    "invalid compression level",
+    "could not parse reference",
+];
+
+/// How the answer of a server of Dockerfiles begins.
+const DOWNLOAD: &str = "request failed: ";
+
+/// How the Dockerfile's own substitution reports what it cannot read.
+const SUBSTITUTION: &str = "failed to process \"";
 
 fn has(error: &str, word: &str) -> bool {
     error.contains(word)
@@ -78,11 +94,15 @@ pub(super) fn read(final_error: &str) -> Finding {
     if has(error, "Timed out snapshotting FS in ") {
         return Finding::new(Class::SnapshotTimeout, error);
     }
+    if error.starts_with(ASSERTION) {
+        return Finding::new(Class::ExecutorBug, error);
+    }
     if error.starts_with("Invalid platform ") || error.starts_with("Could not parse duration ") {
         return Finding::new(Class::Config, error);
     }
-    if let Some(rest) = error.strip_prefix("error checking push permissions: ") {
-        return push(rest);
+    // Before the colon, older executors give advice.
+    if let Some(rest) = error.strip_prefix("error checking push permissions") {
+        return push(rest.split_once(": ").map_or(rest, |(_, rest)| rest));
     }
     if let Some(rest) = error.strip_prefix("error pushing image: ") {
         return push(rest);
@@ -122,6 +142,9 @@ fn push(error: &str) -> Finding {
 
 /// Errors that come with the usage: options, context, the search for the Dockerfile, secrets.
 fn before_build(error: &str) -> Finding {
+    if has(error, NO_SPACE) {
+        return Finding::new(Class::DiskFull, error);
+    }
     if let Some(rest) = error.strip_prefix("error resolving source context: ") {
         let finding = Finding::new(Class::ContextMissing, rest);
         // A cut archive ends with the words of a broken connection and stays cut.
@@ -148,49 +171,74 @@ fn before_build(error: &str) -> Finding {
     ) {
         return push(error);
     }
-    if has(error, NO_SPACE) {
-        return Finding::new(Class::DiskFull, error);
-    }
     Finding::new(Class::Config, error)
+}
+
+/// What the executor was doing, in the words before an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Command,
+    Unpacking,
+    FindingFiles,
+    Snapshot,
+}
+
+const DOING: [(&str, Doing); 5] = [
+    ("failed to execute command: ", Doing::Command),
+    ("failed to get filesystem from image: ", Doing::Unpacking),
+    (
+        "failed to get files used from context: ",
+        Doing::FindingFiles,
+    ),
+    ("failed to take snapshot: ", Doing::Snapshot),
+    ("failed to save snapshot to image: ", Doing::Snapshot),
+];
+
+/// The first words that name an activity, whatever an error is wrapped in, and what follows them.
+fn doing(error: &str) -> Option<(Doing, &str)> {
+    DOING
+        .iter()
+        .filter_map(|(words, doing)| Some((error.find(words)?, words, *doing)))
+        .min_by_key(|(start, ..)| *start)
+        .and_then(|(start, words, doing)| Some((doing, error.get(start + words.len()..)?)))
 }
 
 fn build(error: &str) -> Finding {
     let error = error
         .strip_prefix("error building stage: ")
         .unwrap_or(error);
-    if has(error, "Assertion violated") {
+    if has(error, ASSERTION) {
         return Finding::new(Class::ExecutorBug, error);
     }
-    if let Some(rest) = error.strip_prefix("failed to execute command: ") {
-        return command(rest).at_instruction();
-    }
-    if let Some(rest) = error.strip_prefix("failed to get filesystem from image: ") {
-        return Finding::new(unpack(rest), rest);
-    }
-    if let Some(rest) = error.strip_prefix("failed to get files used from context: ") {
-        return missing(rest);
-    }
-    if let Some(rest) = error.strip_prefix("failed to take snapshot: ") {
-        let class = if has(rest, NO_SPACE) {
-            Class::DiskFull
-        } else {
-            Class::SnapshotFailed
-        };
-        return Finding::new(class, rest).at_instruction();
-    }
-    if let Some(rest) = error.strip_prefix("failed to save snapshot to image: ") {
-        return if has(rest, "invalid compression level") {
-            Finding::new(Class::Config, rest)
-        } else if has(rest, NO_SPACE) {
-            Finding::new(Class::DiskFull, rest).at_instruction()
-        } else {
-            Finding::new(Class::SnapshotFailed, rest).at_instruction()
+    if let Some((doing, rest)) = doing(error) {
+        return match doing {
+            Doing::Command => command(rest).at_instruction(),
+            Doing::Unpacking => Finding::new(unpack(rest), rest),
+            Doing::FindingFiles => missing(rest),
+            Doing::Snapshot => snapshot(rest),
         };
     }
-    Finding {
+    let finding = Finding {
         line: dockerfile_line(error),
         ..Finding::new(image_or_dockerfile(error), error)
+    };
+    if has(error, DOWNLOAD) {
+        finding.retry_if_network()
+    } else {
+        finding
     }
+}
+
+fn snapshot(error: &str) -> Finding {
+    if has_any(error, &OPTION_VALUES) {
+        return Finding::new(Class::Config, error);
+    }
+    let class = if has(error, NO_SPACE) {
+        Class::DiskFull
+    } else {
+        Class::SnapshotFailed
+    };
+    Finding::new(class, error).at_instruction()
 }
 
 fn image_or_dockerfile(error: &str) -> Class {
@@ -213,6 +261,7 @@ fn image_or_dockerfile(error: &str) -> Class {
             "expanding meta ARGs",
             "failed to optimize instructions",
             "unknown instruction",
+            SUBSTITUTION,
         ],
     ) {
         return Class::DockerfileParse;
@@ -229,10 +278,10 @@ fn image_or_dockerfile(error: &str) -> Class {
     ) {
         return Class::BaseImagePlatform;
     }
-    if error.starts_with("request failed: ") || has(error, "reading dockerfile at path") {
+    if has(error, DOWNLOAD) || has(error, "reading dockerfile at path") {
         return Class::DockerfileMissing;
     }
-    if error.starts_with("could not parse reference") {
+    if has_any(error, &OPTION_VALUES) {
         return Class::Config;
     }
     if has(error, NO_SPACE) {
@@ -244,16 +293,13 @@ fn image_or_dockerfile(error: &str) -> Class {
             "unable to complete operation after",
             "failed to get baseImage",
             "retrieving image",
+            "GET http",
+            "Get \"http",
+            "HEAD http",
+            "Head \"http",
+            "resolving authorization",
         ],
-    ) || [
-        "GET http",
-        "Get \"http",
-        "HEAD http",
-        "Head \"http",
-        "resolving authorization",
-    ]
-    .iter()
-    .any(|start| error.starts_with(start));
+    );
     retrieval
         .then(|| registry_error::classify(error, Phase::Base))
         .flatten()
@@ -323,6 +369,9 @@ fn command(error: &str) -> Finding {
             Class::RunFailed
         };
         return Finding::new(class, rest);
+    }
+    if has(error, SUBSTITUTION) {
+        return Finding::new(Class::DockerfileParse, error);
     }
     if has_any(
         error,

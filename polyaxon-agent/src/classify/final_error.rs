@@ -7,16 +7,20 @@
 
 use super::log_line::{Level, LogLine};
 
-const STRONG: [&str; 3] = [
+const STRONG: [&str; 4] = [
     "error building image: ",
     "error pushing image: ",
     "error checking push permissions: ",
+    // Executors before 1.25 go on with advice.
+    "error checking push permissions -- ",
 ];
 const STRONG_FATAL: [&str; 3] = [
     "Invalid platform ",
     "Timed out snapshotting FS in ",
     "Could not parse duration ",
 ];
+/// Counts in a record of the executor alone, since other programs say so, too.
+const ASSERTION: &str = "Assertion violated";
 const STRONG_AT_START: &str = "kaniko should only be run";
 
 /// Lines kept of an error; a body of a proxy may have many.
@@ -55,8 +59,13 @@ fn keep(line: &str) -> String {
 impl FinalErrorFinder {
     pub(super) fn line(&mut self, line: &LogLine<'_>) {
         if let Some((level, message)) = &line.record {
-            if *level == Level::Fatal && STRONG_FATAL.iter().any(|word| message.contains(word)) {
-                self.strong(message);
+            if *level == Level::Fatal
+                && let Some(start) = STRONG_FATAL
+                    .iter()
+                    .chain([&ASSERTION])
+                    .find_map(|word| message.find(word))
+            {
+                self.strong(message.get(start..).unwrap_or_default());
             }
             return;
         }

@@ -40,6 +40,8 @@ pub struct PlatformState {
     pub disruption: Option<String>,
     /// The scheduler's sentence while no node takes the pod.
     pub unschedulable: Option<String>,
+    /// Why a volume cannot be mounted; Kubernetes says so in events alone, while the pod waits.
+    pub mount_failure: Option<String>,
     /// Init containers in order.
     pub init: Vec<ContainerState>,
     /// The executor's container.
@@ -135,9 +137,30 @@ impl PlatformState {
                 .filter(|condition| text(condition, "/status") == "False")
                 .map(|condition| text(condition, "/message"))
                 .next(),
+            mount_failure: None,
             init: containers(pod, "/status/initContainerStatuses"),
             main,
         }
+    }
+
+    /// Takes what events (a list of objects with `reason` and `message`, or a `v1` list with
+    /// `items`) tell and the pod does not: volumes that cannot be mounted.
+    #[must_use]
+    pub fn with_events(mut self, events: &Value) -> Self {
+        let listed = events.get("items").unwrap_or(events);
+        self.mount_failure = listed
+            .as_array()
+            .into_iter()
+            .flatten()
+            .rev()
+            .find(|event| {
+                matches!(
+                    event.get("reason").and_then(Value::as_str),
+                    Some("FailedMount" | "FailedAttachVolume" | "FailedMapVolume")
+                )
+            })
+            .map(|event| text(event, "/message"));
+        self
     }
 
     /// The class that this state decides alone; `log` is the log of the failed init container.
@@ -145,6 +168,22 @@ impl PlatformState {
         self.of_pod()
             .or_else(|| self.of_init(init_log))
             .or_else(|| container(&self.main))
+            .or_else(|| self.of_mounts())
+    }
+
+    /// A mount may succeed later: it counts only while no container has begun.
+    fn of_mounts(&self) -> Option<Decision> {
+        let words = self.mount_failure.as_ref()?;
+        let has_begun = self
+            .init
+            .iter()
+            .chain([&self.main])
+            .any(|container| container.exit_code.is_some());
+        let is_waiting = matches!(
+            self.main.reason.as_str(),
+            "" | "ContainerCreating" | "PodInitializing"
+        );
+        (is_waiting && !has_begun).then(|| Decision::new(Class::StartError, words))
     }
 
     fn of_pod(&self) -> Option<Decision> {
@@ -225,6 +264,12 @@ fn is_network_of_git(log: &str) -> bool {
             "Connection refused",
             "Failed to connect to",
             "Connection timed out",
+            "Network is unreachable",
+            "No route to host",
+            "Temporary failure in name resolution",
+            "SSL_ERROR_SYSCALL",
+            "RPC failed",
+            "unexpected disconnect",
             "Connection reset",
             "Operation timed out",
             "early EOF",

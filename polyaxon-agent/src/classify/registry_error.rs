@@ -48,7 +48,27 @@ pub(super) fn status(error: &str) -> Option<u16> {
     .iter()
     .filter_map(|word| error.split_once(word))
     .find_map(|(_, rest)| rest.get(..3)?.parse().ok())
+    .or_else(|| {
+        REASON_PHRASES
+            .iter()
+            .find(|phrase| error.contains(*phrase))
+            .and_then(|phrase| phrase.get(..3)?.parse().ok())
+    })
 }
+
+/// Answers as proxies and clients write them where no other mark stands before the number.
+const REASON_PHRASES: [&str; 10] = [
+    "401 Unauthorized",
+    "403 Forbidden",
+    "404 Not Found",
+    "413 Request Entity Too Large",
+    "413 Payload Too Large",
+    "429 Too Many Requests",
+    "500 Internal Server Error",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway Timeout",
+];
 
 /// The registry's error code: `PUT https://host/v2/…: TAG_INVALID: The image tag …`.
 fn code(error: &str) -> Option<&str> {
@@ -62,6 +82,17 @@ fn code(error: &str) -> Option<&str> {
 
 fn has_any(error: &str, words: &[&str]) -> bool {
     words.iter().any(|word| error.contains(word))
+}
+
+/// `project ml not found`, `repository "x" does not exist`: some registries say so under the code
+/// of another error.
+fn is_missing_repository(lower: &str) -> bool {
+    ["project ", "repository "].iter().any(|word| {
+        lower.split_once(word).is_some_and(|(_, rest)| {
+            let sentence = rest.split([';', ',', '\n']).next().unwrap_or(rest);
+            sentence.contains(" not found") || sentence.contains(" does not exist")
+        })
+    })
 }
 
 /// Class of an error of a registry; `None` if its words are not known.
@@ -81,6 +112,9 @@ pub(super) fn classify(error: &str, phase: Phase) -> Option<Class> {
     if phase == Phase::Push {
         if lower.contains("immutab") {
             return Some(Class::PushImmutable);
+        }
+        if is_missing_repository(&lower) {
+            return Some(Class::PushRepoMissing);
         }
         if status == Some(413)
             || code == Some("SIZE_INVALID")
@@ -119,6 +153,8 @@ pub(super) fn classify(error: &str, phase: Phase) -> Option<Class> {
             "tls: ",
             "server gave HTTP response to HTTPS client",
             "does not look like a TLS handshake",
+            "HTTP request to an HTTPS server",
+            "malformed HTTP response",
         ],
     ) {
         return Some(Class::RegistryTls);
