@@ -3,12 +3,21 @@
 //! A text is a template when it holds `{{` or `{%`. Unknown names print as nothing, an
 //! attribute of an unknown name is an error.
 
+mod arguments;
+mod checks;
+mod collections;
 mod filters;
 mod image;
 pub mod literal;
+mod methods;
+mod numbers;
+mod operator;
 mod percent;
+mod pretty;
 pub mod python;
+mod text;
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{Enumerator, Object, Serde};
@@ -41,7 +50,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    env.set_unknown_method_callback(methods::call);
     env.set_recursion_limit(100);
     env.set_fuel(Some(FUEL));
     filters::register(&mut env);
@@ -105,13 +114,21 @@ impl Context {
             return Ok(source.to_owned());
         }
         let rendered = ENVIRONMENT
-            .template_from_str(&image::attributes(source, &self.images))
+            .template_from_str(&self.rewritten(source))
             .and_then(|template| template.render(&self.root))
             .map_err(|error| explain(&error))?;
         if rendered.len() > MAX_RENDERED_BYTES {
             return Err(TemplateError::TooLarge);
         }
         Ok(rendered)
+    }
+
+    /// The template with what the engine does not know in words that it knows.
+    fn rewritten<'a>(&self, source: &'a str) -> Cow<'a, str> {
+        match image::attributes(source, &self.images) {
+            Cow::Borrowed(source) => operator::calls(source),
+            Cow::Owned(source) => Cow::Owned(operator::calls(&source).into_owned()),
+        }
     }
 
     /// Renders to text until nothing changes, so that values that are templates are expanded.
@@ -145,7 +162,7 @@ impl Context {
     }
 
     fn value_once(&self, source: &str) -> Result<Value, TemplateError> {
-        let rewritten = image::attributes(source, &self.images);
+        let rewritten = self.rewritten(source);
         let expression = whole_expression(&rewritten)
             .and_then(|inner| ENVIRONMENT.compile_expression(inner).ok());
         let Some(expression) = expression else {
