@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Components(commands::components::Arguments),
     Config(commands::config::Arguments),
     Convert(commands::convert::Arguments),
+    Fmt(commands::fmt::Arguments),
     Init(commands::init::Arguments),
     Login(commands::login::Arguments),
     Logout(commands::logout::Arguments),

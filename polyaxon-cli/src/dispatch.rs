@@ -65,6 +65,7 @@ fn dispatch_without_config(command: Command, ui: &Ui, error: ConfigError) -> Out
     match command {
         Command::Completion(arguments) => commands::completion::run(&arguments, ui),
         Command::Convert(arguments) => commands::convert::run(&arguments, ui),
+        Command::Fmt(arguments) => commands::fmt::run(&arguments, ui),
         Command::Schema(arguments) => commands::schema::run(&arguments, ui),
         Command::Config(arguments) => commands::config::run_broken(&arguments, ui, error),
         _ => Err(error.into()),
@@ -76,6 +77,7 @@ fn dispatch(command: Command, app: &mut App) -> Outcome {
         Command::Completion(arguments) => commands::completion::run(&arguments, &app.ui),
         Command::Config(arguments) => commands::config::run(arguments, app),
         Command::Convert(arguments) => commands::convert::run(&arguments, &app.ui),
+        Command::Fmt(arguments) => commands::fmt::run(&arguments, &app.ui),
         Command::Schema(arguments) => commands::schema::run(&arguments, &app.ui),
         Command::Logout(arguments) => commands::logout::run(&arguments, app),
         Command::Admin(arguments) => connected(commands::admin::run(arguments, app)),

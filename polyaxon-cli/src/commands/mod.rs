@@ -7,6 +7,7 @@ pub(crate) mod completion;
 pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod convert;
+pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;

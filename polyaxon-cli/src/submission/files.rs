@@ -54,7 +54,7 @@ fn bounded(reader: impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 /// The file of this folder that runs when none is named.
-pub(super) fn default_file() -> Result<PathBuf, CommandError> {
+pub(crate) fn default_file() -> Result<PathBuf, CommandError> {
     default_file_of(Path::new("")).ok_or_else(|| {
         CommandError::Usage(
             "nothing to run is named; pass `-f FILE`, `--url ADDRESS` or `--hub COMPONENT`, or write `polyaxonfile.yaml`"

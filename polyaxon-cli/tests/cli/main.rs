@@ -7,6 +7,7 @@ mod convert;
 mod docs;
 mod error_pages;
 mod fake_hub;
+mod fmt;
 mod follow;
 mod init;
 mod ops;

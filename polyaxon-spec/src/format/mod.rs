@@ -116,22 +116,20 @@ fn refuse_duplicates(mut warnings: Vec<Diagnostic>) -> Result<(), Report> {
 }
 
 fn check_root(source: &Source, node: &Node) -> Result<(), Report> {
-    let diagnostic = if node.value.as_mapping().is_none() {
+    if node.value.as_mapping().is_none() {
         let message = format!("a Polyaxonfile is a mapping, not {}", node.value.describe());
-        Diagnostic::error(Code::NotAMapping, message)
-            .with_help("it starts with fields such as `kind: operation`")
-    } else if legacy::is_legacy(node) {
+        let mut diagnostic = Diagnostic::error(Code::NotAMapping, message)
+            .with_help("it starts with fields such as `kind: operation`");
+        diagnostic.place = node.place();
+        return Err(diagnostic.into());
+    }
+    if legacy::is_legacy(node) {
         let name = source.name();
         let message =
             format!("`{name}` is of the format before version 1.0, which is not formatted");
-        Diagnostic::error(Code::Unsupported, message)
+        return Err(Diagnostic::error(Code::Unsupported, message)
             .with_help("`polyaxon convert` prints it as an operation")
-    } else {
-        return Ok(());
-    };
-    Err(Diagnostic {
-        place: node.place(),
-        ..diagnostic
+            .into());
     }
-    .into())
+    Ok(())
 }

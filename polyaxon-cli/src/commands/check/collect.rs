@@ -1,4 +1,4 @@
-//! Files that a check is asked for: named ones, and Polyaxonfiles of folders.
+//! Files that a command is asked for: named ones, and Polyaxonfiles of folders.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,11 @@ use crate::submission::files;
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 64;
 
-/// Most files that one check reads.
+/// Most files that one command reads.
 const MAX_FILES: usize = 10_000;
 
-/// The files to check, in the order of the arguments; those of a folder by name.
-pub(super) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
+/// The files, in the order of the arguments; those of a folder by name.
+pub(crate) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
     let mut found = Vec::new();
     for path in paths {
         if !path.is_dir() {

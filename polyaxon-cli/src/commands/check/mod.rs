@@ -1,4 +1,4 @@
-mod collect;
+pub(crate) mod collect;
 mod watch;
 
 use std::path::{Path, PathBuf};
