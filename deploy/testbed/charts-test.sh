@@ -104,7 +104,8 @@ holds "the Role is the least that works" "$agent" \
     '[.[] | select(.kind == "Role" and .metadata.namespace == "team-a").rules[] | {(.resources | join(",")): (.verbs | sort | join(","))}] | add == {
         "jobs": "create,delete,get,list,patch,watch", "pods": "create,delete,get,list,patch,watch", "pods/log": "get", "events": "list,watch"}'
 holds "the Lease is in the first namespace only" "$agent" \
-    '[.[] | select(.kind == "Role" and any(.rules[]; .resources == ["leases"])).metadata.namespace] == ["builds"]'
+    '[.[] | select(.kind == "Role" and any(.rules[]; .resources == ["leases"])).metadata.namespace] == ["builds"] and
+     [.[] | select(.kind == "Lease").metadata | .namespace + "/" + .name] == ["builds/agent-1"]'
 ok "the agent may do what it must in its namespaces, and no more"
 holds "runs reach neither the metadata address nor private ranges, but what is allowed" "$agent" \
     '[.[] | select(.kind == "NetworkPolicy" and .spec.policyTypes == ["Ingress", "Egress"])] | length == 2 and all(.spec |
