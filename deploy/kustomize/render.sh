@@ -18,11 +18,9 @@ esac
 helm=${HELM:-$(../testbed/cluster-binaries.sh helm)/helm}
 
 # What only Helm needs goes away: its labels, and the sum that restarts an agent whose file changes.
-# Kustomize fills in the namespace of an account only where none stands.
 render() {
     "$helm" template "polyaxon-$1" "../helm/polyaxon-$1" --namespace polyaxon --set "image.repository=polyaxon-$1" "${@:2}" |
-        sed -e '/^ *helm.sh\/chart: /d' -e '/^ *app.kubernetes.io\/managed-by: Helm$/d' -e '/^# Source: /d' \
-            -e '/^subjects:/,/^---/{/^ *namespace: /d}' |
+        sed -e '/^ *helm.sh\/chart: /d' -e '/^ *app.kubernetes.io\/managed-by: Helm$/d' -e '/^# Source: /d' |
         sed --null-data -E 's/\n *annotations:\n *# It reads its file at the start.\n *checksum\/config: [0-9a-f]+//'
 }
 
