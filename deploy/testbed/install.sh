@@ -16,8 +16,8 @@ packages_of() {
         images) echo docker-registry skopeo mmdebstrap debian-archive-keyring busybox-static jq curl ca-certificates ;;
         # runc because crun refuses machines with both cgroup versions mounted.
         engine) echo podman runc netavark aardvark-dns iptables curl ca-certificates ;;
-        # Servers that tests talk to.
-        test) echo git openssh-client apache2-utils openssl jq curl ;;
+        # Servers that tests talk to, and clocks that tests set.
+        test) echo git openssh-client apache2-utils openssl jq curl faketime ;;
         # What a Kubernetes node calls, and what its runc is built with.
         cluster) echo etcd-server containernetworking-plugins nftables conntrack iproute2 procps openssl gcc libc6-dev pkg-config libseccomp-dev ;;
         *)

@@ -50,7 +50,7 @@ impl Server {
     /// # Errors
     /// When settings, folder, database or address cannot be used.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        Self::start_at(settings, Arc::new(SystemClock)).await
+        Self::start_at(settings, Arc::new(SystemClock::default())).await
     }
 
     /// As [`Server::start`] with a clock of the caller's choice.

@@ -33,7 +33,28 @@ pub async fn run(hub: Arc<Hub>) {
     }
 }
 
+/// When the machine's clock was set, what waits for a time waits as long as before.
+async fn follow_clock(hub: &Hub) -> Result<(), StorageError> {
+    let milliseconds = hub.clock.was_set_by();
+    if milliseconds == 0 {
+        return Ok(());
+    }
+    hub.storage.shift_times(milliseconds).await?;
+    hub.clock.follow(milliseconds);
+    hub.tokens.clear();
+    // Who was heard between the two lines above has a time of the old clock.
+    hub.storage
+        .extend_contact(hub.clock.now().plus(TTL))
+        .await?;
+    tracing::warn!(
+        seconds = milliseconds / 1000,
+        "the clock of this machine was set; leases and deadlines were moved with it"
+    );
+    Ok(())
+}
+
 async fn tick(hub: &Hub) -> Result<(), StorageError> {
+    follow_clock(hub).await?;
     let now = hub.clock.now();
     for run in hub.storage.lose_contact(now).await? {
         hub.events.wake(&run);

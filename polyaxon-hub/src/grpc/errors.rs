@@ -147,6 +147,7 @@ pub(super) fn storage(error: StorageError) -> Status {
             "SHUTTING_DOWN",
             "the hub is shutting down: try again",
         ),
+        StorageError::Full => disk_full(&error),
         StorageError::Database(_) => {
             tracing::error!(%error, "storage failed");
             status(
@@ -164,6 +165,16 @@ pub(super) fn storage(error: StorageError) -> Status {
             )
         }
     }
+}
+
+/// There is no room for what a call wants to write.
+pub(super) fn disk_full(error: &dyn std::error::Error) -> Status {
+    tracing::error!(%error, "the disk is full");
+    status(
+        Code::ResourceExhausted,
+        "DISK_FULL",
+        "the disk of the hub is full: free space under its `--data-dir`; what it acknowledged is safe, and it goes on by itself",
+    )
 }
 
 /// The hub stops serving streams and long polls.

@@ -205,6 +205,7 @@ pub(super) fn failed(error: LogError) -> Status {
     match error {
         LogError::Index(error) => errors::storage(error),
         LogError::Stopped => errors::draining(),
+        LogError::Full { .. } => errors::disk_full(&error),
         LogError::Io { .. } | LogError::Store { .. } => {
             tracing::error!(%error, "logs failed");
             errors::status(

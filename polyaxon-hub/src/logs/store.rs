@@ -1,6 +1,7 @@
 //! All logs of the hub.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
@@ -39,6 +40,12 @@ pub enum LogError {
         /// Why.
         reason: String,
     },
+    /// The disk has no room.
+    #[error("there is no room for the log `{place}`")]
+    Full {
+        /// Which one.
+        place: String,
+    },
     /// The index.
     #[error(transparent)]
     Index(#[from] StorageError),
@@ -49,6 +56,11 @@ pub enum LogError {
 
 impl LogError {
     pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+        if is_full(error) {
+            return Self::Full {
+                place: path.display().to_string(),
+            };
+        }
         Self::Io {
             path: path.to_owned(),
             reason: error.to_string(),
@@ -56,11 +68,27 @@ impl LogError {
     }
 
     pub(super) fn store(key: &str, error: &object_store::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if error.downcast_ref().is_some_and(is_full) {
+                return Self::Full {
+                    place: key.to_owned(),
+                };
+            }
+            cause = error.source();
+        }
         Self::Store {
             key: key.to_owned(),
             reason: error.to_string(),
         }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 /// Output for one log.

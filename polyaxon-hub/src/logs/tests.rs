@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Append, Blobs, Cursor, LogStore};
+use super::{Append, Blobs, Cursor, LogError, LogStore};
 use crate::domain::log::{Content, Entry, LogKey};
 use crate::storage::Storage;
 use crate::storage::sqlite::SqliteStorage;
@@ -193,4 +193,19 @@ async fn a_run_that_writes_too_much_is_cut_off_once() {
     );
     assert_eq!(read.matches("nothing after").count(), 1);
     assert!(read.matches('y').count() <= 300);
+}
+
+#[test]
+fn a_full_disk_has_an_error_of_its_own() {
+    let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let expected = LogError::Full { place: "x".into() };
+    assert_eq!(LogError::io(std::path::Path::new("x"), &full()), expected);
+    let wrapped = object_store::Error::Generic {
+        store: "LocalFileSystem",
+        source: Box::new(full()),
+    };
+    assert_eq!(LogError::store("x", &wrapped), expected);
+    let other = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let other = LogError::io(std::path::Path::new("x"), &other);
+    assert!(matches!(other, LogError::Io { .. }), "{other:?}");
 }

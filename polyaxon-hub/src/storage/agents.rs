@@ -117,6 +117,11 @@ pub trait AgentStorage: Send + Sync + 'static {
         at: Millis,
     ) -> Result<Vec<String>, StorageError>;
 
-    /// Gives every reachable agent until `until`, after a time in which the hub itself was away.
+    /// Gives every reachable agent until `until`, not more and not less, after a time in which the hub itself was
+    /// away.
     async fn extend_contact(&self, until: Millis) -> Result<(), StorageError>;
+
+    /// Moves every time that something waits for, because the clock was set by so many milliseconds: until when agents
+    /// are reachable, deadlines of launches and runs, retries.
+    async fn shift_times(&self, milliseconds: i64) -> Result<(), StorageError>;
 }

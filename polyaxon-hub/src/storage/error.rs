@@ -24,6 +24,9 @@ pub enum StorageError {
     /// The database did not do it.
     #[error("the database failed: {0}")]
     Database(String),
+    /// The disk has no room; what was acknowledged is there, and it works again when there is room.
+    #[error("the disk of the database is full")]
+    Full,
     /// The process is ending.
     #[error("the hub is shutting down")]
     Closed,

@@ -407,3 +407,35 @@ async fn users_do_not_speak_for_agents() {
         .unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_loses_no_agent_and_ends_no_run() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    agent.report(&item, 1, RunStatus::Running).await;
+    for hours in [1, -2] {
+        hub.clock.set_by(hours * 3600);
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        agent.renew().await.unwrap();
+        assert_eq!(user.status(&run).await, RunStatus::Running, "{hours}");
+    }
+    let statuses: Vec<RunStatus> = user
+        .events(&run)
+        .await
+        .iter()
+        .map(polyaxon_proto::runs::v1::Event::status)
+        .collect();
+    assert!(!statuses.contains(&RunStatus::Unknown), "{statuses:?}");
+    hub.clock.advance(21);
+    for _ in 0..50 {
+        if user.status(&run).await == RunStatus::Unknown {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("an agent that is silent is noticed as before");
+}

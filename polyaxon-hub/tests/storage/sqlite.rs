@@ -56,6 +56,7 @@ contract!(
     agents:
     epochs_grow_and_old_sessions_are_fenced,
     a_session_that_is_heard_stays,
+    times_move_with_a_clock_that_was_set,
     a_run_is_given_out_once,
     concurrency_of_a_queue_holds,
     reports_change_the_run_with_what_belongs_to_them,

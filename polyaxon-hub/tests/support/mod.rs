@@ -23,17 +23,34 @@ use tonic::{Request, Status};
 
 /// Time that a test moves by hand.
 #[derive(Debug)]
-pub(crate) struct ManualClock(AtomicI64);
+pub(crate) struct ManualClock {
+    now: AtomicI64,
+    was_set_by: AtomicI64,
+}
 
 impl ManualClock {
     pub(crate) fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the machine's clock.
+    pub(crate) fn set_by(&self, seconds: i64) {
+        self.was_set_by.store(seconds * 1000, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn was_set_by(&self) -> i64 {
+        self.was_set_by.load(Ordering::SeqCst)
+    }
+
+    fn follow(&self, milliseconds: i64) {
+        self.now.fetch_add(milliseconds, Ordering::SeqCst);
+        self.was_set_by.fetch_sub(milliseconds, Ordering::SeqCst);
     }
 }
 
@@ -73,7 +90,10 @@ impl TestHub {
     }
 
     pub(crate) async fn start_in(folder: TempDir) -> Self {
-        let clock = Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000)));
+        let clock = Arc::new(ManualClock {
+            now: AtomicI64::new(1_700_000_000_000),
+            was_set_by: AtomicI64::new(0),
+        });
         let settings = settings(folder.path());
         let server = Server::start_at(&settings, clock.clone()).await.unwrap();
         Self {

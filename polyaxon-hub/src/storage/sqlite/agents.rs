@@ -311,11 +311,34 @@ impl AgentStorage for SqliteStorage {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("UPDATE agent SET contact_until = max(contact_until, ?) WHERE unreachable = 0")
+                    sqlx::query("UPDATE agent SET contact_until = ? WHERE unreachable = 0")
                         .bind(until.0)
                         .execute(connection)
                         .await
                         .map_err(failed)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn shift_times(&self, milliseconds: i64) -> Result<(), StorageError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    for statement in [
+                        "UPDATE agent SET contact_until = contact_until + ?",
+                        "UPDATE agent_session SET lease_until = lease_until + ?",
+                        "UPDATE run SET launch_deadline = launch_deadline + ? WHERE launch_deadline IS NOT NULL",
+                        "UPDATE run SET deadline_at = deadline_at + ? WHERE deadline_at IS NOT NULL",
+                        "UPDATE run SET retry_at = retry_at + ? WHERE retry_at IS NOT NULL",
+                    ] {
+                        sqlx::query(statement)
+                            .bind(milliseconds)
+                            .execute(&mut *connection)
+                            .await
+                            .map_err(failed)?;
+                    }
                     Ok(())
                 })
             })

@@ -9,20 +9,27 @@ use crate::storage::StorageError;
 /// Extended result codes of a broken unique constraint or primary key.
 const UNIQUE_CODES: [&str; 2] = ["2067", "1555"];
 
+/// Codes of a disk without room: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` of the file beside the database.
+const FULL_CODES: [&str; 2] = ["13", "4874"];
+
 pub(super) fn failed(error: sqlx::Error) -> StorageError {
     match error {
         sqlx::Error::PoolClosed => StorageError::Closed,
+        other if has_code(&other, &FULL_CODES) => StorageError::Full,
         other => StorageError::Database(other.to_string()),
     }
 }
 
-/// As [`failed`], but a broken unique constraint says what exists.
-pub(super) fn exists(error: sqlx::Error, what: &'static str, name: &str) -> StorageError {
-    let unique = error
+fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| UNIQUE_CODES.contains(&code.as_ref()));
-    if unique {
+        .is_some_and(|code| codes.contains(&code.as_ref()))
+}
+
+/// As [`failed`], but a broken unique constraint says what exists.
+pub(super) fn exists(error: sqlx::Error, what: &'static str, name: &str) -> StorageError {
+    if has_code(&error, &UNIQUE_CODES) {
         StorageError::Exists {
             what,
             name: name.into(),
@@ -107,4 +114,28 @@ impl Columns for SqliteRow {
 /// A counter as the database keeps it; counters of ours never reach the limit.
 pub(super) fn as_integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_has_an_error_of_its_own() {
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:")
+            .await
+            .unwrap();
+        let mut run = async |statement: &'static str| {
+            let done = sqlx::query(statement).execute(&mut connection).await;
+            done.map(|_| ()).map_err(failed)
+        };
+        run("CREATE TABLE one (data BLOB)").await.unwrap();
+        run("PRAGMA max_page_count = 3").await.unwrap();
+        let full = run("INSERT INTO one VALUES (zeroblob(100000))").await;
+        assert_eq!(full, Err(StorageError::Full));
+        let wrong = run("INSERT INTO two VALUES (1)").await;
+        assert!(matches!(wrong, Err(StorageError::Database(_))), "{wrong:?}");
+    }
 }

@@ -385,6 +385,41 @@ pub(crate) async fn contact_is_lost_and_found(storage: &dyn Storage) {
     assert_eq!(run.state.shown(), Status::Scheduled);
 }
 
+pub(crate) async fn times_move_with_a_clock_that_was_set(storage: &dyn Storage) {
+    const HOUR: i64 = 3_600_000;
+    let session = synced(storage, "a", 0).await;
+    insert(storage, "default").await;
+    insert(storage, "default").await;
+    let works = storage
+        .claim(&session, claim(2, 10))
+        .await
+        .unwrap()
+        .unwrap();
+    let running = report(&works[0], 1, Status::Running);
+    storage
+        .report(&session, vec![running], Millis(1000))
+        .await
+        .unwrap()
+        .unwrap();
+    let uuid = works[0].run.uuid.clone();
+    storage.extend_contact(Millis(10 * HOUR)).await.unwrap();
+    storage.extend_contact(Millis(20_000)).await.unwrap();
+    for (shift, zero) in [(HOUR, HOUR), (-2 * HOUR, -HOUR)] {
+        storage.shift_times(shift).await.unwrap();
+        let at = |after: i64| Millis(zero + after);
+        assert_eq!(storage.overdue_runs(at(60_999), 9).await, Ok(Vec::new()));
+        let overdue = storage.overdue_runs(at(61_000), 9).await;
+        assert_eq!(overdue, Ok(vec![uuid.clone()]));
+        let orders = storage.directives(&session, at(30_009)).await;
+        assert_eq!(orders, Ok(Ok(Vec::new())));
+        let orders = storage.directives(&session, at(30_010)).await;
+        assert_eq!(orders.unwrap().unwrap().len(), 1, "a launch is late");
+        assert_eq!(storage.lose_contact(at(20_000)).await, Ok(Vec::new()));
+    }
+    let lost = storage.lose_contact(Millis(20_001 - HOUR)).await.unwrap();
+    assert_eq!(lost.len(), 2);
+}
+
 pub(crate) async fn runs_out_of_time_are_found(storage: &dyn Storage) {
     let session = synced(storage, "a", 0).await;
     insert(storage, "default").await;
