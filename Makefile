@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint deny charts cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint deny e2e-cluster charts cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## Run every test, one summary line at the end
 
 e2e: ## Run only the end-to-end tests, or those whose names contain FILTER
 	@deploy/testbed/test.sh e2e $(FILTER)
+
+e2e-cluster: ## Run the end-to-end tests on a Kubernetes of their own, or on that of KUBECONFIG, see CONTRIBUTING
+	@deploy/testbed/test.sh cluster $(FILTER)
 
 cluster-up: ## Start a Kubernetes of one node with two registries, and print its variables
 	@deploy/testbed/cluster.sh up

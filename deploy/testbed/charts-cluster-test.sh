@@ -49,6 +49,7 @@ ok() {
 }
 fail() {
     echo "FAILED: $*" >&2
+    echo "test result: FAILED. $tests passed; 1 failed"
     exit 1
 }
 # eventually SECONDS COMMAND...
@@ -192,4 +193,4 @@ eventually 60 nothing_left || fail "uninstalling leaves nothing: $(left)"
 ok "uninstalling leaves nothing"
 
 echo
-echo "$tests passed, 0 failed"
+echo "test result: ok. $tests passed; 0 failed"

@@ -17,6 +17,7 @@ ok() {
 }
 fail() {
     echo "FAILED: $*" >&2
+    echo "test result: FAILED. $tests passed; 1 failed"
     exit 1
 }
 
@@ -135,4 +136,4 @@ holds "images are those of the overlay" "$work/kustomize-example.yaml" \
 ok "a Kustomize overlay sets namespace and images"
 
 echo
-echo "$tests passed, 0 failed"
+echo "test result: ok. $tests passed; 0 failed"
