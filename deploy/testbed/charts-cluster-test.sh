@@ -102,6 +102,13 @@ for values in "$charts"/*/ci/*.yaml; do
     ok "the server takes $chart with $(basename "$values" -values.yaml) values"
 done
 
+cp -r "$here/../kustomize" "$work/kustomize"
+sed -i "s/\\bbuilds\\b/$runs/" "$work/kustomize/example"/*.yaml
+all_namespaces apply --dry-run=server --validate=strict --kustomize "$work/kustomize/example" >"$work/output" 2>&1 ||
+    fail "the server takes the Kustomize overlay: $(cat "$work/output")"
+! grep --quiet 'Warning:' "$work/output" || fail "the server warns of the Kustomize overlay: $(cat "$work/output")"
+ok "the server takes the Kustomize overlay"
+
 new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30)
 openssl req -x509 "${new_key[@]}" -keyout "$work/ca.key" -out "$work/ca.crt" -subj /CN=test-authority \
     -addext basicConstraints=critical,CA:TRUE 2>/dev/null
