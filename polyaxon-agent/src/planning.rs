@@ -52,6 +52,11 @@ impl Catalog {
             .filter_map(|connection| connection.schema_text("hostPath"))
     }
 
+    /// Namespace of runs that name none (empty when not set), and the further ones.
+    pub fn namespaces(&self) -> (&str, &[String]) {
+        (&self.0.namespace, &self.0.additional_namespaces)
+    }
+
     /// What the hub may know: names, kinds and schemas, what users may do, and how often a run
     /// is tried again that does not say so itself.
     pub fn published(&self, settings: &Settings) -> Result<Vec<u8>, serde_json::Error> {
@@ -230,13 +235,7 @@ fn build_settings(settings: &Settings) -> BuildSettings {
         registry_mirrors: settings.registry_mirrors.clone(),
         insecure_registries: settings.insecure_registries.clone(),
         proxies: settings.proxies.clone(),
-        ca_bundle: settings.ca_bundle.as_ref().map(|path| CaBundle {
-            source: VolumeSource::HostPath {
-                path: path.display().to_string(),
-                kind: Some("File".to_owned()),
-            },
-            key: None,
-        }),
+        ca_bundle: ca_bundle(settings),
         ..BuildSettings::default()
     };
     let own = &settings.build_resources;
@@ -250,6 +249,38 @@ fn build_settings(settings: &Settings) -> BuildSettings {
         builds.resources = Value::Object(resources);
     }
     builds
+}
+
+/// The file of the machine, or the object of the cluster.
+fn ca_bundle(settings: &Settings) -> Option<CaBundle> {
+    let Some(cluster) = &settings.executor.kubernetes else {
+        return settings.ca_bundle.as_ref().map(|path| CaBundle {
+            source: VolumeSource::HostPath {
+                path: path.display().to_string(),
+                kind: Some("File".to_owned()),
+            },
+            key: None,
+        });
+    };
+    let bundle = cluster.ca_bundle.as_ref()?;
+    let (items, default_mode) = (Vec::new(), None);
+    let source = match (&bundle.config_map, &bundle.secret) {
+        (Some(name), _) => VolumeSource::ConfigMap {
+            name: name.clone(),
+            items,
+            default_mode,
+        },
+        (None, Some(name)) => VolumeSource::Secret {
+            name: name.clone(),
+            items,
+            default_mode,
+        },
+        (None, None) => return None,
+    };
+    Some(CaBundle {
+        source,
+        key: Some(bundle.key().to_owned()),
+    })
 }
 
 /// Ten hexadecimal digits for each name that a plan makes up; a run always gets the same ones.
@@ -339,6 +370,29 @@ component:
                 .contains(&"--registry-mirror=127.0.0.1:5000".to_owned())
         );
         assert_eq!(planner.plan(&item(BUILD)).expect("planned"), plan);
+    }
+
+    #[test]
+    fn a_cluster_gives_builds_its_own_certificate_authorities() {
+        let agent = format!(
+            "{AGENT}executor: {{kubernetes: {{caBundle: {{configMap: company, key: all.pem}}}}}}\n"
+        );
+        let plan = planner(&agent).plan(&item(BUILD)).expect("planned");
+        let volume = plan
+            .pod
+            .volumes
+            .iter()
+            .find(|volume| volume.name == kaniko::CA_VOLUME)
+            .expect("a volume");
+        assert!(
+            matches!(&volume.source, VolumeSource::ConfigMap { name, .. } if name == "company")
+        );
+        let main = plan.pod.main().expect("main");
+        let mount = main.mounts.iter().find(|mount| mount.volume == volume.name);
+        assert_eq!(
+            mount.and_then(|mount| mount.sub_path.as_deref()),
+            Some("all.pem")
+        );
     }
 
     #[test]

@@ -11,13 +11,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Cli;
-use crate::config::{self, Settings};
+use crate::config::{self, Kubernetes, Settings};
 use crate::confirmation::Confirmer;
 use crate::data_dir::DataDir;
 use crate::driver::{Driver, Ended, Parts};
+use crate::executor::Executor;
 use crate::executor::engine::{
     EngineExecutor, EngineOptions, HostFolders, PodImage, usual_sockets,
 };
+use crate::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
 use crate::hub::{HubClient, Identity, Link, Outbox};
 use crate::logs::Shipper;
 use crate::planning::{Catalog, SpecPlanner};
@@ -41,11 +43,13 @@ pub async fn run(
     }
     let token = read_token(&cli.token_file)?;
     let data_dir = DataDir::open(&cli.data_dir)?;
-    let executor = EngineExecutor::new(engine_options(&cli, &settings, &catalog, &data_dir)?)?;
-    executor.ping().await?;
-    if let Err(reason) = executor.prepare().await {
-        tracing::warn!(reason, "runs with init containers will fail");
-    }
+    let executor: Arc<dyn Executor> = match &settings.executor.kubernetes {
+        Some(cluster) => {
+            let options = kubernetes_options(cluster, &settings, &catalog)?;
+            Arc::new(KubernetesExecutor::connect(options).await?)
+        }
+        None => Arc::new(engine(&cli, &settings, &catalog, &data_dir).await?),
+    };
     let registry = Registry::new(
         settings.ca_bundle.as_deref(),
         settings.insecure_registries.clone(),
@@ -65,7 +69,7 @@ async fn serve(
     cli: &Cli,
     settings: &Settings,
     catalog: Catalog,
-    executor: EngineExecutor,
+    executor: Arc<dyn Executor>,
     registry: Registry,
     hub: HubClient,
     shutdown: CancellationToken,
@@ -101,7 +105,7 @@ async fn serve(
     };
     let driver = Driver::new(
         Parts {
-            executor: Arc::new(executor),
+            executor,
             planner: Arc::new(SpecPlanner::new(settings, catalog, &cli.hub)),
             confirmer: Confirmer {
                 registry,
@@ -164,6 +168,50 @@ fn read_token(path: &Path) -> Result<SecretString> {
         bail!("the token file `{}` is empty", path.display());
     }
     Ok(SecretString::from(token.trim().to_owned()))
+}
+
+async fn engine(
+    cli: &Cli,
+    settings: &Settings,
+    catalog: &Catalog,
+    data_dir: &DataDir,
+) -> Result<EngineExecutor> {
+    let executor = EngineExecutor::new(engine_options(cli, settings, catalog, data_dir)?)?;
+    executor.ping().await?;
+    if let Err(reason) = executor.prepare().await {
+        tracing::warn!(reason, "runs with init containers will fail");
+    }
+    Ok(executor)
+}
+
+fn kubernetes_options(
+    cluster: &Kubernetes,
+    settings: &Settings,
+    catalog: &Catalog,
+) -> Result<KubernetesOptions> {
+    if settings.ca_bundle.is_some() {
+        bail!(
+            "`caBundle` is a file of the agent's machine, which pods do not have: name a ConfigMap or a Secret in `executor.kubernetes.caBundle`"
+        );
+    }
+    let (namespace, additional_namespaces) = catalog.namespaces();
+    if namespace.is_empty() {
+        bail!("`namespace` is not set: name the namespace in which runs become Jobs");
+    }
+    Ok(KubernetesOptions {
+        kubeconfig: cluster.kubeconfig.clone(),
+        context: cluster.context.clone(),
+        namespace: namespace.to_owned(),
+        additional_namespaces: additional_namespaces.to_vec(),
+        agent: cluster.name.clone(),
+        pod_image: cluster.pod_image.clone(),
+        ca_key: cluster
+            .ca_bundle
+            .as_ref()
+            .map(|bundle| bundle.key().to_owned()),
+        insecure_registries: settings.insecure_registries.clone(),
+        unschedulable: Duration::from_secs(u64::from(cluster.unschedulable_timeout)),
+    })
 }
 
 fn engine_options(

@@ -33,6 +33,7 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
     let verdict = match &end {
         End::Unconfirmed { reason, definite } => unconfirmed(reason, *definite),
         End::Vanished => vanished(&update.message),
+        End::Container(ending) if ending.reason == "ObjectVanished" => vanished(&update.message),
         End::Container(_) | End::Stopped { .. } => {
             let platform = platform(known.pod, ending);
             let init_log = if platform.init.is_empty() {
@@ -111,6 +112,9 @@ fn excerpt(text: &str, line: u32) -> Vec<DockerfileLine> {
 
 /// The executor's words for what an engine cannot do, in those of Kubernetes.
 fn platform(pod: &PodPlan, ending: &Ending) -> PlatformState {
+    if let Some(platform) = &ending.platform {
+        return (**platform).clone();
+    }
     let reason = match ending.reason.as_str() {
         "ImagePull" => "ErrImagePull",
         "CreateError" => "CreateContainerError",

@@ -110,6 +110,7 @@ fn ended(container: &str, code: Option<i32>, reason: &str) -> End {
         message: String::new(),
         last_lines: vec!["polyaxon git: error: cannot fetch `main`".to_owned()],
         main_image: String::new(),
+        platform: None,
     })
 }
 

@@ -4,4 +4,7 @@ mod read;
 mod settings;
 
 pub use read::{ConfigError, OWN_KEYS, read, read_file};
-pub use settings::{BuildResources, Engine, Network, Queue, Settings};
+pub use settings::{
+    BuildResources, ClusterCaBundle, Engine, ExecutorChoice, Kubernetes, Network, Queue, Settings,
+    UserNamespaces,
+};

@@ -8,7 +8,8 @@ use super::Settings;
 use crate::planning::{Catalog, CatalogError, catalog_keys};
 
 /// Root keys that belong to [`Settings`].
-pub const OWN_KEYS: [&str; 14] = [
+pub const OWN_KEYS: [&str; 15] = [
+    "executor",
     "engine",
     "executorImage",
     "keepExecutorImage",
@@ -165,7 +166,7 @@ fn nearest(key: &str) -> Option<String> {
 mod tests {
     use polyaxon_spec::kaniko::DEFAULT_EXECUTOR_IMAGE;
 
-    use super::super::Network;
+    use super::super::{ClusterCaBundle, Kubernetes, Network, UserNamespaces};
     use super::*;
 
     fn refusal(text: &str) -> String {
@@ -188,6 +189,24 @@ mod tests {
                 .executor_repositories()
                 .contains(&"localhost/kaniko:1".to_owned())
         );
+    }
+
+    #[test]
+    fn a_cluster_takes_the_place_of_the_engine() {
+        let text = "namespace: builds\nexecutor:\n  kubernetes:\n    kubeconfig: k\n    caBundle: {configMap: ca}\n    userNamespaces: never\n";
+        let (settings, _) = read("agent.yaml", text).expect("read");
+        let cluster = settings.executor.kubernetes.expect("a cluster");
+        assert_eq!(cluster.name, "polyaxon-agent");
+        assert_eq!(cluster.unschedulable_timeout, 600);
+        assert_eq!(cluster.user_namespaces, UserNamespaces::Never);
+        assert_eq!(
+            cluster.ca_bundle.as_ref().map(ClusterCaBundle::key),
+            Some("ca.crt")
+        );
+        let (settings, _) =
+            read("agent.yaml", "namespace: a\nexecutor: {kubernetes: {}}\n").expect("read");
+        assert_eq!(settings.executor.kubernetes, Some(Kubernetes::default()));
+        assert!(refusal("executor: {nomad: {}}\n").contains("`kubernetes`"));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Settings {
+    /// What runs pods; the container engine unless a cluster is named.
+    pub executor: ExecutorChoice,
     /// The container engine that runs pods.
     pub engine: Engine,
     /// Image that replaces the executor of builds; `None` means [`DEFAULT_EXECUTOR_IMAGE`].
@@ -85,12 +87,91 @@ impl Settings {
         ]
         .into_iter()
         .flatten()
-        {
+        .chain(
+            self.executor
+                .kubernetes
+                .as_mut()
+                .and_then(|cluster| cluster.kubeconfig.as_mut()),
+        ) {
             if path.is_relative() {
                 *path = folder.join(&*path);
             }
         }
     }
+}
+
+/// What runs pods.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExecutorChoice {
+    /// A cluster; `None`: the container engine.
+    pub kubernetes: Option<Kubernetes>,
+}
+
+/// A Kubernetes cluster and what the agent is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Kubernetes {
+    /// Kubeconfig; the pod's service account, or the usual kubeconfig outside of a cluster, when absent.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig; its current one when absent.
+    pub context: Option<String>,
+    /// Label of everything that this agent makes, and name of its Lease.
+    pub name: String,
+    /// Image of init containers and the sidecar.
+    pub pod_image: Option<String>,
+    /// Certificate authorities for builds and for the confirmation of digests.
+    pub ca_bundle: Option<ClusterCaBundle>,
+    /// Seconds that a pod may wait for a node.
+    pub unschedulable_timeout: u32,
+    /// User namespaces for builds.
+    pub user_namespaces: UserNamespaces,
+}
+
+impl Default for Kubernetes {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            name: "polyaxon-agent".to_owned(),
+            pod_image: None,
+            ca_bundle: None,
+            unschedulable_timeout: 600,
+            user_namespaces: UserNamespaces::default(),
+        }
+    }
+}
+
+/// A key of a ConfigMap or of a Secret with certificate authorities as PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClusterCaBundle {
+    /// Name of the ConfigMap.
+    pub config_map: Option<String>,
+    /// Name of the Secret, where there is no ConfigMap.
+    pub secret: Option<String>,
+    /// The key; `ca.crt` when absent.
+    pub key: Option<String>,
+}
+
+impl ClusterCaBundle {
+    /// The key.
+    pub fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or("ca.crt")
+    }
+}
+
+/// Whether builds run in user namespaces of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserNamespaces {
+    /// Where a pod has shown that the nodes do it.
+    #[default]
+    Auto,
+    /// Always; a node that cannot do it refuses the pod.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// A Docker or Podman socket and where its containers find things.

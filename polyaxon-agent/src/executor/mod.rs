@@ -1,6 +1,7 @@
 //! What turns a pod plan into containers.
 
 pub mod engine;
+pub mod kubernetes;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use futures::stream::BoxStream;
 use tokio::sync::mpsc;
 
 use crate::attempt::AttemptKey;
+use crate::classify::PlatformState;
 use crate::planning::AttemptPlan;
 
 /// Why an executor could not do something.
@@ -61,6 +63,8 @@ pub enum Observation {
         /// A sentence.
         message: String,
     },
+    /// Nothing keeps it any more, and the main container does not run yet.
+    Starting,
     /// The main container runs.
     Running,
     /// It has ended.
@@ -93,6 +97,8 @@ pub struct Ending {
     pub last_lines: Vec<String>,
     /// Image of the main container, with its digest where the engine knows it.
     pub main_image: String,
+    /// All that a cluster says about it; `None` where container, status and reason are all there is.
+    pub platform: Option<Box<PlatformState>>,
 }
 
 impl Ending {

@@ -296,6 +296,10 @@ impl Machine {
             Observation::Waiting { reason, message } => {
                 vec![self.report(StatusUpdate::warning(&reason, message))]
             }
+            Observation::Starting if self.stop.is_some() || self.state == State::Running => {
+                Vec::new()
+            }
+            Observation::Starting => vec![self.report(StatusUpdate::starting())],
             Observation::Running if self.state == State::Running => Vec::new(),
             Observation::Running => {
                 self.state = State::Running;

@@ -110,7 +110,11 @@ impl StatusUpdate {
 
     /// Something keeps it from going on that may pass.
     pub(super) fn warning(reason: &str, message: String) -> Self {
-        Self::plain(Status::Warning, reason, message)
+        let status = match reason {
+            "Unschedulable" => Status::Unschedulable,
+            _ => Status::Warning,
+        };
+        Self::plain(status, reason, message)
     }
 
     /// Whether nothing can follow.

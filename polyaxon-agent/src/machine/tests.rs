@@ -71,6 +71,47 @@ fn live(facts: Facts, events: Vec<Event>) -> Vec<String> {
 }
 
 #[test]
+fn what_keeps_an_attempt_is_told_until_it_goes_on() {
+    let waiting = |reason: &str| {
+        Event::Observed(Observation::Waiting {
+            reason: reason.to_owned(),
+            message: "why".to_owned(),
+        })
+    };
+    let starting = || Event::Observed(Observation::Starting);
+    let told = live(
+        Facts::default(),
+        vec![
+            Event::Launch,
+            created(),
+            waiting("Unschedulable"),
+            starting(),
+            waiting("ImagePullBackOff"),
+            running(),
+            starting(),
+        ],
+    );
+    assert_eq!(
+        told,
+        [
+            "create",
+            "ack created",
+            "report starting",
+            "run",
+            "report unschedulable",
+            "report starting",
+            "report warning",
+            "report running",
+        ]
+    );
+    let told = live(
+        Facts::default(),
+        vec![Event::Launch, created(), stop(), starting()],
+    );
+    assert_eq!(told.last().map(String::as_str), Some("stop"));
+}
+
+#[test]
 fn lives_of_attempts() {
     let table: Vec<(&str, Facts, Vec<Event>, Vec<&str>)> = vec![
         (

@@ -56,6 +56,7 @@ pub fn job(plan: &PodPlan, attempt: u32) -> Result<Job, Report> {
         metadata,
         spec: Some(JobSpec {
             backoff_limit: Some(0),
+            pod_replacement_policy: Some("Failed".into()),
             active_deadline_seconds: deadline
                 .map(|deadline| i64::try_from(deadline).unwrap_or(i64::MAX)),
             template: PodTemplateSpec {

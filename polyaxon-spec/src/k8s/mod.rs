@@ -1,5 +1,6 @@
 //! Plans as Kubernetes objects.
 
+mod attempt;
 mod job;
 mod pod;
 mod resource;
@@ -7,5 +8,6 @@ mod resource;
 mod tests;
 mod typed;
 
+pub use attempt::{Attempt, Confirm, SIDECAR, job_of_attempt};
 pub use job::{ATTEMPT_ANNOTATION, FINALIZER, job};
 pub use resource::{API_VERSION, resource};

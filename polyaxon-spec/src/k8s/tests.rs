@@ -64,6 +64,7 @@ fn a_job_is_one_attempt() {
     assert_eq!(second.metadata.name.as_deref(), Some("plx-operation-1-2"));
     let spec = second.spec.expect("spec");
     assert_eq!(spec.backoff_limit, Some(0));
+    assert_eq!(spec.pod_replacement_policy.as_deref(), Some("Failed"));
     assert_eq!(spec.active_deadline_seconds, Some(700));
     let template = spec.template;
     let finalizers = template.metadata.and_then(|m| m.finalizers);

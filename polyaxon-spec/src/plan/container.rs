@@ -292,7 +292,7 @@ pub(super) fn unique_variables(variables: Vec<EnvVar>) -> Vec<EnvVar> {
 }
 
 /// Requests and limits of our own containers where nobody sets them.
-pub(super) fn auxiliary_resources() -> Value {
+pub(crate) fn auxiliary_resources() -> Value {
     json!({
         "limits": {"cpu": "1", "memory": "500Mi"},
         "requests": {"cpu": "0.1", "memory": "60Mi"},

@@ -17,7 +17,7 @@ use crate::params::declarations;
 use crate::template::python;
 
 /// Name of the main container.
-pub(super) const MAIN: &str = "polyaxon-main";
+pub const MAIN: &str = "polyaxon-main";
 
 pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
     let Some(given) = scene.section.get("container").filter(|c| !c.is_null()) else {

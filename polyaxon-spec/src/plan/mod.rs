@@ -13,7 +13,10 @@ mod store;
 mod tests;
 mod volumes;
 
+pub use main_container::MAIN;
 pub use pod::*;
+
+pub(crate) use container::auxiliary_resources;
 
 use crate::catalog::Catalog;
 use crate::diagnostic::Report;

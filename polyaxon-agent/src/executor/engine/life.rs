@@ -461,6 +461,7 @@ impl<'a> Life<'a> {
             message: String::new(),
             last_lines,
             main_image,
+            platform: None,
         }
     }
 

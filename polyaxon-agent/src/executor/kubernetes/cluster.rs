@@ -1,0 +1,294 @@
+//! What is known of the cluster: the agent's Jobs and pods and the warnings about them, kept by
+//! one watch per kind and namespace.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event as Warning, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::kept::Kept;
+use super::labels::{self, Owner};
+use super::observe::Note;
+use crate::attempt::AttemptKey;
+
+/// Time between two looks for what nobody stands for.
+pub(super) const SWEEP: Duration = Duration::from_mins(1);
+
+/// How long a watch may say nothing at all before it is opened again, in seconds.
+const WATCH: u32 = 290;
+
+/// Everything that is known of one attempt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    pub(super) namespace: String,
+    pub(super) job: Option<Arc<Job>>,
+    pub(super) pod: Option<Arc<Pod>>,
+    /// Oldest first.
+    pub(super) notes: Vec<Note>,
+}
+
+#[derive(Default)]
+pub(super) struct Slot {
+    namespace: String,
+    pub(super) job: Option<Arc<Job>>,
+    pub(super) pods: BTreeMap<String, Arc<Pod>>,
+    changed: watch::Sender<()>,
+}
+
+impl Slot {
+    fn is_empty(&self) -> bool {
+        self.job.is_none() && self.pods.is_empty() && self.changed.receiver_count() == 0
+    }
+}
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<AttemptKey, Slot>,
+    /// Whose an object of a uid is.
+    keys: HashMap<String, AttemptKey>,
+    /// What was said about the object of a uid.
+    notes: HashMap<String, Vec<Note>>,
+    /// Watches that have not shown everything yet.
+    behind: HashSet<String>,
+}
+
+/// The agent's part of the cluster, as far as it was seen.
+pub(super) struct Cluster {
+    agent: String,
+    state: Mutex<State>,
+    synced: watch::Sender<bool>,
+}
+
+impl Cluster {
+    /// An empty picture that `watch` fills.
+    pub(super) fn new(agent: &str, namespaces: &[String]) -> Self {
+        let behind = namespaces
+            .iter()
+            .flat_map(|namespace| ["Job", "Pod"].map(|kind| format!("{kind}/{namespace}")))
+            .collect();
+        Self {
+            agent: agent.to_owned(),
+            state: Mutex::new(State {
+                behind,
+                ..State::default()
+            }),
+            synced: watch::Sender::new(false),
+        }
+    }
+
+    /// Starts all watches; they end with the returned set.
+    pub(super) fn watch(self: &Arc<Self>, client: &Client, namespaces: &[String]) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        let selected = watcher::Config::default()
+            .labels(&labels::selector(&self.agent))
+            .timeout(WATCH);
+        for namespace in namespaces {
+            let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
+            let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+            let warnings: Api<Warning> = Api::namespaced(client.clone(), namespace);
+            tasks.spawn(Arc::clone(self).follow(jobs, selected.clone(), namespace.clone()));
+            tasks.spawn(Arc::clone(self).follow(pods, selected.clone(), namespace.clone()));
+            let config = watcher::Config::default()
+                .fields("type=Warning")
+                .timeout(WATCH);
+            tasks.spawn(Arc::clone(self).follow(warnings, config, namespace.clone()));
+        }
+        tasks
+    }
+
+    async fn follow<K: Kept>(
+        self: Arc<Self>,
+        api: Api<K>,
+        config: watcher::Config,
+        namespace: String,
+    ) {
+        let mut events = watch_objects(api, config).default_backoff().boxed();
+        let mut listed = HashSet::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => listed.clear(),
+                Ok(Event::InitApply(object)) => {
+                    listed.insert(object.meta().name.clone().unwrap_or_default());
+                    object.put(&self);
+                }
+                Ok(Event::InitDone) => {
+                    K::retain(&self, &namespace, &listed);
+                    listed.clear();
+                    self.caught_up(&format!("{}/{namespace}", K::KIND));
+                }
+                Ok(Event::Apply(object)) => object.put(&self),
+                Ok(Event::Delete(object)) => object.drop_from(&self),
+                Err(error) => {
+                    tracing::warn!(kind = K::KIND, namespace, %error, "the cluster is not seen for now");
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn caught_up(&self, watch: &str) {
+        let mut state = self.lock();
+        state.behind.remove(watch);
+        let done = state.behind.is_empty();
+        drop(state);
+        if done {
+            self.synced.send_replace(true);
+        }
+    }
+
+    /// Returns when everything that is there was seen once.
+    pub(super) async fn synced(&self) {
+        let mut synced = self.synced.subscribe();
+        let _never_dropped_before_self = synced.wait_for(|synced| *synced).await;
+    }
+
+    /// The attempt is in this namespace, also before anything of it is seen.
+    pub(super) fn expect(&self, key: &AttemptKey, namespace: &str) {
+        let mut state = self.lock();
+        let slot = state.slots.entry(key.clone()).or_default();
+        namespace.clone_into(&mut slot.namespace);
+    }
+
+    /// Namespace of an attempt, if it was seen.
+    pub(super) fn namespace(&self, key: &AttemptKey) -> Option<String> {
+        let state = self.lock();
+        let slot = state.slots.get(key)?;
+        (!slot.namespace.is_empty()).then(|| slot.namespace.clone())
+    }
+
+    /// What was seen of an attempt.
+    pub(super) fn snapshot(&self, key: &AttemptKey) -> Snapshot {
+        let state = self.lock();
+        let Some(slot) = state.slots.get(key) else {
+            return Snapshot::default();
+        };
+        let pod = slot
+            .pods
+            .values()
+            .min_by_key(|pod| pod.metadata.creation_timestamp.clone());
+        let uids = slot
+            .job
+            .iter()
+            .map(|job| &job.metadata)
+            .chain(pod.iter().map(|pod| &pod.metadata))
+            .filter_map(|metadata| metadata.uid.as_ref());
+        Snapshot {
+            namespace: slot.namespace.clone(),
+            job: slot.job.clone(),
+            pod: pod.cloned(),
+            notes: uids
+                .filter_map(|uid| state.notes.get(uid))
+                .flatten()
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Says when the picture of an attempt changes.
+    pub(super) fn subscribe(&self, key: &AttemptKey) -> watch::Receiver<()> {
+        let mut state = self.lock();
+        let slot = state.slots.entry(key.clone()).or_default();
+        slot.changed.subscribe()
+    }
+
+    /// Nobody asks for the attempt any more; what there is of it goes when it is deleted.
+    pub(super) fn forget(&self, key: &AttemptKey) {
+        let mut state = self.lock();
+        if state.slots.get(key).is_some_and(Slot::is_empty) {
+            state.slots.remove(key);
+        }
+    }
+
+    /// Pods that nothing stands for any more but our finalizer.
+    pub(super) fn orphans(&self) -> Vec<AttemptKey> {
+        let state = self.lock();
+        state
+            .slots
+            .iter()
+            .filter(|(_, slot)| {
+                slot.job.is_none()
+                    && slot
+                        .pods
+                        .values()
+                        .any(|pod| labels::finalizer(&pod.metadata).is_some())
+            })
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Somebody said something about the object of a uid.
+    pub(super) fn note(&self, uid: String, note: Note) {
+        let mut state = self.lock();
+        let key = state.keys.get(&uid).cloned();
+        let notes = state.notes.entry(uid).or_default();
+        notes.retain(|known| known.reason != note.reason);
+        notes.push(note);
+        if let Some(slot) = key.and_then(|key| state.slots.get(&key)) {
+            slot.changed.send_replace(());
+        }
+    }
+
+    /// What was said has been forgotten; of an object that is there it is kept with it.
+    pub(super) fn forget_note(&self, uid: &str) {
+        let mut state = self.lock();
+        if !state.keys.contains_key(uid) {
+            state.notes.remove(uid);
+        }
+    }
+
+    fn owner(&self, metadata: &ObjectMeta) -> Option<Owner> {
+        Owner::read(metadata).filter(|owner| owner.agent == self.agent)
+    }
+
+    /// Changes what is known of the object's attempt, if it is one of this agent.
+    pub(super) fn change(&self, metadata: &ObjectMeta, change: impl FnOnce(&mut Slot)) {
+        let Some(owner) = self.owner(metadata) else {
+            return;
+        };
+        let mut state = self.lock();
+        if let Some(uid) = &metadata.uid {
+            state.keys.insert(uid.clone(), owner.key.clone());
+        }
+        let slot = state.slots.entry(owner.key.clone()).or_default();
+        if let Some(namespace) = &metadata.namespace {
+            slot.namespace.clone_from(namespace);
+        }
+        change(slot);
+        slot.changed.send_replace(());
+        if slot.is_empty() {
+            state.slots.remove(&owner.key);
+        }
+    }
+
+    /// The object is not there any more.
+    pub(super) fn forget_uid(&self, metadata: &ObjectMeta) {
+        if let Some(uid) = &metadata.uid {
+            let mut state = self.lock();
+            state.keys.remove(uid);
+            state.notes.remove(uid);
+        }
+    }
+
+    /// Looks at every attempt of a namespace; `change` says whether it changed something.
+    pub(super) fn retain(&self, namespace: &str, mut change: impl FnMut(&mut Slot) -> bool) {
+        let mut state = self.lock();
+        for slot in state.slots.values_mut() {
+            if slot.namespace == namespace && change(slot) {
+                slot.changed.send_replace(());
+            }
+        }
+        state.slots.retain(|_, slot| !slot.is_empty());
+    }
+}

@@ -1,0 +1,300 @@
+//! One attempt as it is watched: from what the cluster shows to what the machine is told, until
+//! it has ended.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::cluster::Snapshot;
+use super::observe::{Trouble, TroubleKind, View, look};
+use super::output::{self, Source};
+use super::{ExecutorError, KubernetesExecutor};
+use crate::classify::{ContainerState, PlatformState};
+use crate::executor::{Ending, Observation, Seen};
+use crate::planning::AttemptPlan;
+
+/// Lines of a failed container's log that go into the report.
+const LAST_LINES: i64 = 20;
+
+/// Longest time without a look at an attempt.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How soon is looked again for an object that the watch has not shown yet.
+const SOON: Duration = Duration::from_millis(300);
+
+/// How long the first picture of the cluster may take.
+const FIRST: Duration = Duration::from_mins(1);
+
+/// How long an image may not come; what is wrong with it for good is seen earlier.
+const IMAGE: Duration = Duration::from_mins(3);
+
+/// How long a Secret, a volume or a network may be missing.
+const MISSING: Duration = Duration::from_mins(5);
+
+/// How long a user's sidecar may go on after main has ended.
+const LEFTOVERS: Duration = Duration::from_secs(10);
+
+pub(super) struct Life<'a> {
+    executor: &'a KubernetesExecutor,
+    plan: &'a AttemptPlan,
+    main: &'a str,
+    seen: &'a mpsc::Sender<Seen>,
+    told: HashSet<String>,
+    running: bool,
+    /// Reason of the status that is shown.
+    shown: Option<String>,
+    trouble: Option<(TroubleKind, Instant)>,
+    leftovers: Option<Instant>,
+}
+
+/// What is there of an attempt.
+struct There {
+    namespace: String,
+    job: Arc<Job>,
+    pod: Option<Arc<Pod>>,
+    is_late: bool,
+    view: View,
+}
+
+impl<'a> Life<'a> {
+    pub(super) fn new(
+        executor: &'a KubernetesExecutor,
+        plan: &'a AttemptPlan,
+        main: &'a str,
+        seen: &'a mpsc::Sender<Seen>,
+    ) -> Self {
+        Self {
+            executor,
+            plan,
+            main,
+            seen,
+            told: HashSet::new(),
+            running: false,
+            shown: None,
+            trouble: None,
+            leftovers: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<(), ExecutorError> {
+        let cluster = &self.executor.cluster;
+        if tokio::time::timeout(FIRST, cluster.synced()).await.is_err() {
+            return Err(ExecutorError::Unavailable {
+                action: "watching the cluster".to_owned(),
+                reason: "it does not show what there is".to_owned(),
+            });
+        }
+        let mut changes = cluster.subscribe(&self.plan.key);
+        loop {
+            changes.mark_unchanged();
+            let Some(there) = self.look().await? else {
+                self.say(Observation::Vanished).await;
+                return Ok(());
+            };
+            if let Some(ending) = self.step(&there).await? {
+                self.say(Observation::Ended(ending)).await;
+                return Ok(());
+            }
+            let again = if there.is_late { SOON } else { LOOK };
+            let due = self.due().unwrap_or(again).min(again);
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(due) => {}
+            }
+        }
+    }
+
+    async fn say(&self, observation: Observation) {
+        let _nobody_listens_any_more = self.seen.send(Seen::Attempt(observation)).await;
+    }
+
+    /// What there is; `None`: nothing of it any more.
+    async fn look(&mut self) -> Result<Option<There>, ExecutorError> {
+        let key = &self.plan.key;
+        let Snapshot {
+            namespace,
+            job,
+            pod,
+            notes,
+        } = self.executor.cluster.snapshot(key);
+        let namespace = if namespace.is_empty() {
+            self.executor.namespace_of(self.plan)
+        } else {
+            namespace
+        };
+        let is_late = job.is_none();
+        let job = match job {
+            Some(job) => Some(job),
+            // That something is gone counts only in the words of the API server.
+            None => self.executor.own_job(&namespace, key).await?.map(Arc::new),
+        };
+        let job = match (job, &pod) {
+            (Some(job), _) => job,
+            (None, None) => return Ok(None),
+            // Somebody took our finalizer off the Job; the pod still has its own.
+            (None, Some(pod)) => Arc::new(Job {
+                metadata: ObjectMeta {
+                    deletion_timestamp: pod
+                        .metadata
+                        .deletion_timestamp
+                        .clone()
+                        .or_else(|| pod.metadata.creation_timestamp.clone()),
+                    ..ObjectMeta::default()
+                },
+                ..Job::default()
+            }),
+        };
+        let sight = look(self.main, &job, pod.as_deref(), &notes);
+        for container in sight.containers {
+            if self.told.insert(container.clone()) {
+                let _nobody_listens_any_more = self.seen.send(Seen::Container(container)).await;
+            }
+        }
+        Ok(Some(There {
+            namespace,
+            job,
+            pod,
+            is_late,
+            view: sight.view,
+        }))
+    }
+
+    /// Tells what is new; answers how it ended.
+    async fn step(&mut self, there: &There) -> Result<Option<Ending>, ExecutorError> {
+        match &there.view {
+            View::Starting => {
+                self.trouble = None;
+                if self.shown.take().is_some() {
+                    self.say(Observation::Starting).await;
+                }
+            }
+            View::Waiting(trouble) => return self.wait(there, trouble).await,
+            View::Running | View::Finishing => self.tell_running().await,
+            View::Leftovers => {
+                self.tell_running().await;
+                let since = *self.leftovers.get_or_insert_with(Instant::now);
+                if since.elapsed() >= LEFTOVERS {
+                    self.end_pods().await?;
+                }
+            }
+            View::Deleting => self.end_pods().await?,
+            View::Ended(ending) => {
+                let mut ending = ending.clone();
+                if !ending.succeeded() {
+                    ending.last_lines = self.last_lines(there, &ending.container).await;
+                }
+                return Ok(Some(ending));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn tell_running(&mut self) {
+        self.trouble = None;
+        if !self.running {
+            self.running = true;
+            self.shown = None;
+            self.say(Observation::Running).await;
+        }
+    }
+
+    /// Something keeps it from starting: tells it, and gives up when it has lasted too long.
+    async fn wait(
+        &mut self,
+        there: &There,
+        trouble: &Trouble,
+    ) -> Result<Option<Ending>, ExecutorError> {
+        let since = match self.trouble {
+            Some((kind, since)) if kind == trouble.kind => since,
+            _ => {
+                let now = Instant::now();
+                self.trouble = Some((trouble.kind, now));
+                now
+            }
+        };
+        if self.shown.as_ref() != Some(&trouble.reason) {
+            self.shown = Some(trouble.reason.clone());
+            self.say(Observation::Waiting {
+                reason: trouble.reason.clone(),
+                message: trouble.message.clone(),
+            })
+            .await;
+        }
+        if since.elapsed() < self.patience(trouble.kind) {
+            return Ok(None);
+        }
+        let objects = self.executor.objects(&self.plan.key).await?;
+        self.executor.end(&objects).await?;
+        Ok(Some(self.given_up(there, trouble)))
+    }
+
+    fn patience(&self, kind: TroubleKind) -> Duration {
+        match kind {
+            TroubleKind::Room => self.executor.options.unschedulable,
+            TroubleKind::Image => IMAGE,
+            TroubleKind::Missing => MISSING,
+            TroubleKind::Hopeless => Duration::ZERO,
+        }
+    }
+
+    /// When something has lasted too long.
+    fn due(&self) -> Option<Duration> {
+        let left = |since: Instant, patience: Duration| patience.saturating_sub(since.elapsed());
+        self.trouble
+            .map(|(kind, since)| left(since, self.patience(kind)))
+            .or_else(|| self.leftovers.map(|since| left(since, LEFTOVERS)))
+            .map(|left| left.max(SOON))
+    }
+
+    fn given_up(&self, there: &There, trouble: &Trouble) -> Ending {
+        let json = |value: Result<serde_json::Value, _>| value.unwrap_or_default();
+        let pod = there.pod.as_ref().map_or(serde_json::Value::Null, |pod| {
+            json(serde_json::to_value(&**pod))
+        });
+        let job = json(serde_json::to_value(&*there.job));
+        let mut platform = PlatformState::of_kubernetes(&job, &pod, self.main);
+        match trouble.kind {
+            TroubleKind::Room => platform.unschedulable = Some(trouble.message.clone()),
+            TroubleKind::Missing if platform.main.reason == "ContainerCreating" => {
+                platform.main = ContainerState {
+                    name: self.main.to_owned(),
+                    exit_code: None,
+                    reason: "CreateContainerConfigError".to_owned(),
+                    message: trouble.message.clone(),
+                };
+            }
+            _ => {}
+        }
+        Ending {
+            container: self.main.to_owned(),
+            reason: trouble.reason.clone(),
+            message: trouble.message.clone(),
+            platform: Some(Box::new(platform)),
+            ..Ending::default()
+        }
+    }
+
+    async fn end_pods(&self) -> Result<(), ExecutorError> {
+        let objects = self.executor.objects(&self.plan.key).await?;
+        self.executor.end_pods(&objects).await
+    }
+
+    async fn last_lines(&self, there: &There, container: &str) -> Vec<String> {
+        let name = there.pod.as_ref().and_then(|pod| pod.metadata.name.clone());
+        let Some(pod) = name.filter(|_| self.told.contains(container)) else {
+            return Vec::new();
+        };
+        let source = Source {
+            pods: self.executor.pods(&there.namespace),
+            pod,
+            container: container.to_owned(),
+        };
+        output::last_lines(&source, LAST_LINES).await
+    }
+}

@@ -1,0 +1,211 @@
+//! Pods on a Kubernetes cluster.
+//!
+//! An attempt is one Job under its own name; creating it decides who was first. Job and pod carry
+//! our finalizer, so that neither outcome nor last lines are lost before the hub has them. What
+//! exists is never changed but for two things: the finalizer is taken off, and the time to live is
+//! set, each by a patch that tests uid and version.
+
+mod cluster;
+mod failure;
+mod inventory;
+mod kept;
+mod labels;
+mod life;
+mod objects;
+mod observe;
+mod options;
+mod output;
+mod pace;
+mod removal;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use self::cluster::{Cluster, SWEEP};
+use self::failure::unavailable;
+pub use self::options::KubernetesOptions;
+use self::output::Source;
+use self::pace::Pace;
+use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen};
+use crate::attempt::AttemptKey;
+use crate::planning::AttemptPlan;
+
+/// Pods on one cluster.
+pub struct KubernetesExecutor {
+    client: Client,
+    options: KubernetesOptions,
+    cluster: Arc<Cluster>,
+    pace: Pace,
+    user_namespaces: bool,
+    /// Attempts that are being watched.
+    live: Mutex<HashSet<AttemptKey>>,
+    /// Watches; they end with the executor.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl KubernetesExecutor {
+    /// Connects to the cluster and begins to watch it.
+    pub async fn connect(options: KubernetesOptions) -> Result<Arc<Self>, ExecutorError> {
+        let client = options.client().await?;
+        let version = client
+            .apiserver_version()
+            .await
+            .map_err(unavailable("asking the cluster for its version"))?;
+        tracing::info!(version = version.git_version, "the cluster answers");
+        let namespaces = options.namespaces();
+        let cluster = Arc::new(Cluster::new(&options.agent, &namespaces));
+        let tasks = cluster.watch(&client, &namespaces);
+        let executor = Arc::new(Self {
+            client,
+            options,
+            cluster,
+            pace: Pace::default(),
+            user_namespaces: false,
+            live: Mutex::default(),
+            tasks: Mutex::new(tasks),
+        });
+        let weak = Arc::downgrade(&executor);
+        let mut tasks = executor
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(executor) = weak.upgrade() else {
+                    return;
+                };
+                executor.sweep().await;
+            }
+        });
+        drop(tasks);
+        Ok(executor)
+    }
+
+    fn jobs(&self, namespace: &str) -> Api<Job> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    fn pods(&self, namespace: &str) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Namespace of a run, the agent's own when it names none.
+    fn namespace_of(&self, plan: &AttemptPlan) -> String {
+        if plan.pod.namespace.is_empty() {
+            self.options.namespace.clone()
+        } else {
+            plan.pod.namespace.clone()
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashSet<AttemptKey>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_live(&self, key: &AttemptKey) -> bool {
+        self.live().contains(key)
+    }
+
+    /// Where the output of a container comes from; an error when its pod is not there.
+    async fn source(&self, key: &AttemptKey, container: &str) -> Result<Source, ExecutorError> {
+        let snapshot = self.cluster.snapshot(key);
+        let found = if let Some(pod) = snapshot.pod {
+            Some((snapshot.namespace, pod.metadata.name.clone()))
+        } else {
+            let objects = self.objects(key).await?;
+            let pod = objects.pods.into_iter().next();
+            pod.map(|pod| (objects.namespace, pod.metadata.name))
+        };
+        let Some((namespace, Some(pod))) = found else {
+            return Err(ExecutorError::Gone(
+                "the pod is not there any more".to_owned(),
+            ));
+        };
+        Ok(Source {
+            pods: self.pods(&namespace),
+            pod,
+            container: container.to_owned(),
+        })
+    }
+}
+
+/// Says that an attempt is watched, while it lives.
+struct Watched<'a>(&'a KubernetesExecutor, AttemptKey);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.0.live().remove(&self.1);
+    }
+}
+
+#[async_trait]
+impl Executor for Arc<KubernetesExecutor> {
+    async fn create(&self, plan: &AttemptPlan) -> Result<Created, ExecutorError> {
+        self.create_job(plan).await
+    }
+
+    async fn run(
+        &self,
+        plan: Arc<AttemptPlan>,
+        seen: mpsc::Sender<Seen>,
+    ) -> Result<(), ExecutorError> {
+        let Some(main) = plan.pod.main() else {
+            return Err(ExecutorError::Refused(
+                "the run has no main container".to_owned(),
+            ));
+        };
+        self.live().insert(plan.key.clone());
+        let _watched = Watched(self, plan.key.clone());
+        life::Life::new(self, &plan, &main.name, &seen).run().await
+    }
+
+    async fn stop(&self, key: &AttemptKey) -> Result<(), ExecutorError> {
+        let objects = self.objects(key).await?;
+        self.end(&objects).await
+    }
+
+    async fn remove(&self, key: &AttemptKey) -> Result<(), ExecutorError> {
+        self.remove_all(key).await?;
+        self.cluster.forget(key);
+        Ok(())
+    }
+
+    async fn inventory(&self) -> Result<Vec<Found>, ExecutorError> {
+        self.take_inventory().await
+    }
+
+    fn logs(
+        &self,
+        key: &AttemptKey,
+        container: &str,
+        follow: bool,
+    ) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
+        let (executor, key, container) = (Arc::clone(self), key.clone(), container.to_owned());
+        stream::once(async move { executor.source(&key, &container).await })
+            .flat_map(move |source| match source {
+                Ok(source) => output::pieces(source, follow),
+                Err(error) => stream::once(async { Err(error) }).boxed(),
+            })
+            .boxed()
+    }
+
+    /// A container that has ended cannot be looked into: the sidecar says what is needed.
+    async fn read_file(
+        &self,
+        _: &AttemptKey,
+        _: &str,
+        _: &str,
+    ) -> Result<Option<Vec<u8>>, ExecutorError> {
+        Ok(None)
+    }
+}

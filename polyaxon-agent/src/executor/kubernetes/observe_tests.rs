@@ -1,0 +1,296 @@
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+
+const MAIN: &str = "polyaxon-main";
+
+fn job(value: Value) -> Job {
+    serde_json::from_value(value).expect("a Job")
+}
+
+fn pod(status: &Value) -> Pod {
+    let spec = json!({
+        "nodeName": "n",
+        "initContainers": [{"name": "init"}, {"name": "side", "restartPolicy": "Always"}],
+        "containers": [{"name": MAIN}],
+    });
+    serde_json::from_value(json!({"spec": spec, "status": status})).expect("a pod")
+}
+
+fn status(name: &str, state: &Value) -> Value {
+    json!({
+        "name": name, "image": "i:1", "imageID": "r/i@sha256:00", "ready": false,
+        "restartCount": 0, "state": state,
+    })
+}
+
+fn running() -> Value {
+    json!({"running": {}})
+}
+
+fn ended(code: i32, reason: &str) -> Value {
+    json!({"terminated": {"exitCode": code, "reason": reason, "containerID": "c://1"}})
+}
+
+fn waiting(reason: &str, message: &str) -> Value {
+    json!({"waiting": {"reason": reason, "message": message}})
+}
+
+/// A pod whose containers are in these states.
+fn states(phase: &str, [init, side, main]: [&Value; 3]) -> Value {
+    json!({
+        "phase": phase,
+        "initContainerStatuses": [status("init", init), status("side", side)],
+        "containerStatuses": [status(MAIN, main)],
+    })
+}
+
+fn view(job: &Job, pod: Option<&Pod>, notes: &[Note]) -> String {
+    match look(MAIN, job, pod, notes).view {
+        View::Waiting(trouble) => {
+            format!(
+                "waiting {:?} {}: {}",
+                trouble.kind, trouble.reason, trouble.message
+            )
+        }
+        View::Ended(ending) => format!(
+            "ended {} {} {:?}: {}",
+            ending.container, ending.reason, ending.exit_code, ending.message
+        ),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn note(kind: &str, reason: &str) -> Note {
+    Note {
+        kind: kind.to_owned(),
+        reason: reason.to_owned(),
+        message: "why".to_owned(),
+    }
+}
+
+fn nothing() -> Value {
+    json!({})
+}
+
+#[rstest]
+#[case::created(json!({"phase": "Pending"}), "starting")]
+#[case::unschedulable(
+    json!({"phase": "Pending", "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}]}),
+    "waiting Room Unschedulable: 0/1 nodes are available"
+)]
+#[case::init(
+    states("Pending", [&running(), &waiting("PodInitializing", ""), &waiting("PodInitializing", "")]),
+    "starting"
+)]
+#[case::pull(
+    states("Pending", [&ended(0, "Completed"), &running(), &waiting("ErrImagePull", "not found")]),
+    "waiting Image ImagePullBackOff: container `polyaxon-main`: not found"
+)]
+#[case::back_off(
+    states("Pending", [&waiting("ImagePullBackOff", "Back-off"), &nothing(), &nothing()]),
+    "waiting Image ImagePullBackOff: container `init`: Back-off"
+)]
+#[case::name(
+    states("Pending", [&waiting("InvalidImageName", "no"), &nothing(), &nothing()]),
+    "waiting Hopeless InvalidImageName: container `init`: no"
+)]
+#[case::secret(
+    states("Pending", [&ended(0, "Completed"), &running(), &waiting("CreateContainerConfigError", "secret \"x\" not found")]),
+    "waiting Missing CreateContainerConfigError: container `polyaxon-main`: secret \"x\" not found"
+)]
+#[case::running(
+    states("Running", [&ended(0, "Completed"), &running(), &running()]),
+    "running"
+)]
+#[case::asking(
+    states("Running", [&ended(0, "Completed"), &running(), &ended(0, "Completed")]),
+    "finishing"
+)]
+#[case::succeeded(
+    states("Succeeded", [&ended(0, "Completed"), &ended(0, "Completed"), &ended(0, "Completed")]),
+    "ended polyaxon-main Completed Some(0): "
+)]
+#[case::before_the_phase_says_so(
+    states("Running", [&ended(0, "Completed"), &ended(0, "Completed"), &ended(0, "Completed")]),
+    "ended polyaxon-main Completed Some(0): "
+)]
+#[case::a_sidecar_does_not_decide(
+    states("Succeeded", [&ended(0, "Completed"), &ended(1, "Error"), &ended(0, "Completed")]),
+    "ended polyaxon-main Completed Some(0): "
+)]
+#[case::failed(
+    states("Failed", [&ended(0, "Completed"), &ended(0, "Completed"), &ended(1, "Error")]),
+    "ended polyaxon-main Error Some(1): "
+)]
+#[case::init_failed(
+    states("Failed", [&ended(3, "Error"), &waiting("PodInitializing", ""), &waiting("PodInitializing", "")]),
+    "ended init Error Some(3): "
+)]
+#[case::memory(
+    states("Failed", [&ended(0, "Completed"), &ended(0, "Completed"), &ended(255, "OOMKilled")]),
+    "ended polyaxon-main OOMKilled Some(255): "
+)]
+#[case::evicted(
+    json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}),
+    "ended polyaxon-main Evicted None: The node was low on resource: memory."
+)]
+#[case::disrupted(
+    json!({"phase": "Failed", "conditions": [
+        {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "evicting"}],
+        "containerStatuses": [status(MAIN, &ended(137, "Error"))]}),
+    "ended polyaxon-main EvictionByEvictionAPI Some(137): evicting"
+)]
+#[case::node_lost(
+    json!({"phase": "Failed", "containerStatuses": [status(MAIN, &json!({"terminated": {
+        "exitCode": 137, "reason": "ContainerStatusUnknown", "message": "could not be located"}}))]}),
+    "ended polyaxon-main ContainerStatusUnknown Some(137): could not be located"
+)]
+fn a_pod_is_seen(#[case] status: Value, #[case] wanted: &str) {
+    let pod = pod(&status);
+    assert_eq!(view(&Job::default(), Some(&pod), &[]), wanted);
+}
+
+#[test]
+fn warnings_count_until_something_has_started() {
+    let notes = [note("Pod", "FailedMount")];
+    let creating = waiting("ContainerCreating", "");
+    let before = pod(&states("Pending", [&creating, &nothing(), &nothing()]));
+    assert_eq!(
+        view(&Job::default(), Some(&before), &notes),
+        "waiting Missing FailedMount: why"
+    );
+    let after = pod(&states(
+        "Pending",
+        [&ended(0, "Completed"), &creating, &nothing()],
+    ));
+    assert_eq!(view(&Job::default(), Some(&after), &notes), "starting");
+}
+
+#[test]
+fn a_job_without_a_pod_is_seen() {
+    let failed = |reason: &str| {
+        job(json!({"status": {"conditions": [
+            {"type": "FailureTarget", "status": "True", "reason": reason, "message": "m"}]}}))
+    };
+    let going = job(json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}));
+    let refused = [note("Job", "FailedCreate")];
+    for (job, notes, wanted) in [
+        (Job::default(), &[][..], "starting"),
+        (Job::default(), &refused, "waiting Room FailedCreate: why"),
+        (
+            failed("DeadlineExceeded"),
+            &[],
+            "ended  DeadlineExceeded None: m",
+        ),
+        (
+            failed("BackoffLimitExceeded"),
+            &[],
+            "ended  ObjectVanished None: the pod was removed by somebody else",
+        ),
+        (
+            going,
+            &[],
+            "ended  ObjectVanished None: the Job was deleted by somebody else",
+        ),
+    ] {
+        assert_eq!(view(&job, None, notes), wanted);
+    }
+}
+
+#[test]
+fn who_deletes_is_told_once_it_has_ended() {
+    let deletion = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});
+    let late = json!({"status": {"conditions": [
+        {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}]}});
+    let going = |mut pod: Pod| {
+        pod.metadata = serde_json::from_value(deletion["metadata"].clone()).expect("metadata");
+        pod
+    };
+    let runs = pod(&states(
+        "Running",
+        [&ended(0, "Completed"), &running(), &running()],
+    ));
+    let killed = pod(&states(
+        "Failed",
+        [
+            &ended(0, "Completed"),
+            &ended(0, "Error"),
+            &ended(137, "Error"),
+        ],
+    ));
+    let sights = [
+        view(&job(deletion.clone()), Some(&runs), &[]),
+        view(&job(deletion.clone()), Some(&going(runs.clone())), &[]),
+        view(&job(deletion.clone()), Some(&going(killed.clone())), &[]),
+        view(&Job::default(), Some(&going(killed.clone())), &[]),
+        view(&job(late), Some(&going(killed)), &[]),
+    ];
+    let by = |what: &str| {
+        format!(
+            "ended polyaxon-main ObjectVanished Some(137): the {what} was deleted by somebody else"
+        )
+    };
+    assert_eq!(
+        sights,
+        [
+            "deleting".to_owned(),
+            "running".to_owned(),
+            by("Job"),
+            by("pod"),
+            "ended polyaxon-main DeadlineExceeded Some(137): too long".to_owned(),
+        ]
+    );
+    let mut unscheduled = going(pod(&json!({"phase": "Pending"})));
+    unscheduled.spec = None;
+    assert!(view(&Job::default(), Some(&unscheduled), &[]).starts_with("ended"));
+}
+
+#[test]
+fn containers_are_named_once_they_have_output() {
+    let pod = pod(&states(
+        "Running",
+        [
+            &ended(0, "Completed"),
+            &running(),
+            &waiting("PodInitializing", ""),
+        ],
+    ));
+    let sight = look(MAIN, &Job::default(), Some(&pod), &[]);
+    assert_eq!(sight.containers, ["init", "side"]);
+}
+
+#[test]
+fn a_users_sidecar_that_goes_on_is_left_over() {
+    let pod = pod(&json!({
+        "phase": "Running",
+        "containerStatuses": [status(MAIN, &ended(0, "Completed")), status("mine", &running())],
+    }));
+    assert_eq!(view(&Job::default(), Some(&pod), &[]), "leftovers");
+}
+
+#[test]
+fn an_ending_says_what_ran_and_what_the_cluster_knows() {
+    let pod = pod(&states(
+        "Failed",
+        [
+            &ended(0, "Completed"),
+            &ended(2, "Error"),
+            &ended(1, "Error"),
+        ],
+    ));
+    let View::Ended(ending) = look(MAIN, &Job::default(), Some(&pod), &[]).view else {
+        panic!("it has not ended");
+    };
+    assert_eq!(ending.main_image, "r/i@sha256:00");
+    let platform = ending.platform.expect("a state");
+    assert_eq!(platform.main.exit_code, Some(1));
+    let names: Vec<_> = platform
+        .init
+        .iter()
+        .map(|init| init.name.as_str())
+        .collect();
+    assert_eq!(names, ["init"]);
+}

@@ -1,0 +1,170 @@
+//! How fast the API server is asked: a bucket of requests that fills slower after each refusal
+//! and faster again with each success.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::Error;
+use tokio::time::Instant;
+
+use super::failure::code;
+
+/// Requests per second at the start.
+const START: f64 = 20.0;
+/// The most and the least of them.
+const MOST: f64 = 400.0;
+const LEAST: f64 = 1.0;
+/// What a success adds, in requests per second.
+const STEP: f64 = 0.5;
+/// Seconds of the present rate that may be asked at once.
+const BURST_SECONDS: f64 = 2.0;
+/// Tries of one request that the server has no time for.
+const TRIES: u32 = 4;
+
+#[derive(Debug)]
+struct Bucket {
+    rate: f64,
+    tokens: f64,
+    filled: Instant,
+    /// Nothing is asked before, because the server said so.
+    closed_until: Instant,
+}
+
+/// The pace of all requests of one agent but those of watches and logs.
+#[derive(Debug)]
+pub(super) struct Pace(Mutex<Bucket>);
+
+impl Default for Pace {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(Bucket {
+            rate: START,
+            tokens: START * BURST_SECONDS,
+            filled: now,
+            closed_until: now,
+        }))
+    }
+}
+
+impl Bucket {
+    /// Takes a request out, or says how long to wait for one.
+    fn take(&mut self, now: Instant) -> Option<Duration> {
+        if now < self.closed_until {
+            return Some(self.closed_until - now);
+        }
+        let gained = now.duration_since(self.filled).as_secs_f64() * self.rate;
+        self.filled = now;
+        self.tokens = (self.tokens + gained).min((self.rate * BURST_SECONDS).max(1.0));
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return None;
+        }
+        Some(Duration::from_secs_f64((1.0 - self.tokens) / self.rate))
+    }
+
+    fn succeeded(&mut self) {
+        self.rate = (self.rate + STEP).min(MOST);
+    }
+
+    fn refused(&mut self, now: Instant, wait: Duration) {
+        // Many requests may be refused for the same reason: that is one reason to slow down.
+        if now >= self.closed_until {
+            self.rate = (self.rate / 2.0).max(LEAST);
+            self.tokens = 0.0;
+        }
+        self.closed_until = self.closed_until.max(now + wait);
+    }
+}
+
+impl Pace {
+    fn lock(&self) -> MutexGuard<'_, Bucket> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request when it is its turn; again, later, when the server has no time for it.
+    pub(super) async fn call<T, F>(&self, request: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut tries = 0;
+        loop {
+            loop {
+                let wait = self.lock().take(Instant::now());
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => break,
+                }
+            }
+            tries += 1;
+            let answer = request().await;
+            match &answer {
+                Err(error) if code(error) == Some(429) => {
+                    self.lock().refused(Instant::now(), retry_after(error));
+                    if tries < TRIES {
+                        continue;
+                    }
+                }
+                Ok(_) => self.lock().succeeded(),
+                Err(_) => {}
+            }
+            return answer;
+        }
+    }
+}
+
+fn retry_after(error: &Error) -> Duration {
+    let seconds = match error {
+        Error::Api(status) => status
+            .details
+            .as_ref()
+            .map_or(0, |details| details.retry_after_seconds),
+        _ => 0,
+    };
+    Duration::from_secs(u64::from(seconds).clamp(1, 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(now: Instant) -> Bucket {
+        Bucket {
+            rate: 10.0,
+            tokens: 2.0,
+            filled: now,
+            closed_until: now,
+        }
+    }
+
+    #[test]
+    fn requests_wait_for_their_turn() {
+        let now = Instant::now();
+        let mut bucket = bucket(now);
+        assert_eq!((bucket.take(now), bucket.take(now)), (None, None));
+        assert_eq!(bucket.take(now), Some(Duration::from_millis(100)));
+        assert_eq!(bucket.take(now + Duration::from_millis(100)), None);
+        let later = now + Duration::from_hours(1);
+        let at_once = (0..1000)
+            .take_while(|_| bucket.take(later).is_none())
+            .count();
+        assert_eq!(at_once, 20, "two seconds of the rate");
+    }
+
+    #[test]
+    fn a_refusal_halves_the_rate_once_and_successes_bring_it_back() {
+        let now = Instant::now();
+        let mut bucket = bucket(now);
+        bucket.refused(now, Duration::from_secs(1));
+        bucket.refused(now, Duration::from_secs(2));
+        assert!((bucket.rate - 5.0).abs() < f64::EPSILON);
+        assert_eq!(bucket.take(now), Some(Duration::from_secs(2)));
+        for _ in 0..10 {
+            bucket.succeeded();
+        }
+        assert!((bucket.rate - 10.0).abs() < f64::EPSILON);
+        for _ in 0..100_000 {
+            bucket.succeeded();
+        }
+        assert!(bucket.rate <= MOST);
+    }
+}

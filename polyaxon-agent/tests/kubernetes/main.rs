@@ -1,0 +1,12 @@
+//! The executor on a real API server, scheduler and kubelet: `deploy/testbed/cluster.sh up`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test expects is what it is about"
+)]
+
+mod cluster;
+mod life;
+mod names;
+mod removal;
