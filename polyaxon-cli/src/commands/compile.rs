@@ -137,7 +137,7 @@ fn document(
     }
     let catalog = catalog(arguments, app)?;
     let context = context(arguments, &compiled, app);
-    let located = |report: Report| report.located(|field| submission.operation.locate(field));
+    let located = |report: Report| submission.operation.located(report, &compiled.document);
     let resolved = preview(&compiled, &context, &catalog).map_err(located)?;
     if arguments.stage == Stage::Resolved {
         return Ok(resolved.document);

@@ -169,7 +169,7 @@ impl Submission {
         let compiled = self.composed()?;
         if let Some(compiled) = &compiled {
             params::check_document(&compiled.document, &compiled.params)
-                .map_err(|report| report.located(|field| self.operation.locate(field)))?;
+                .map_err(|report| self.operation.located(report, &compiled.document))?;
         }
         Ok(compiled)
     }

@@ -10,7 +10,7 @@ mod tests;
 
 use serde_json::{Map, Value as Json};
 
-use crate::diagnostic::{Code, Diagnostic, Place, Report};
+use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::merge::{Strategy, merge};
 use crate::model::{Checker, Path, REFERENCES, ROOT, SHORTCUTS, check_run, refuse_errors};
 use crate::operation::{Operation, join};
@@ -38,20 +38,7 @@ const OWN_STEP: &[&str] = &[
 /// when the document is a template that was not edited. Places are given where the operation knows them.
 pub fn compose(operation: &Operation) -> Result<CompiledOperation, Report> {
     compose_fields(operation.fields())
-        .map_err(|report| report.located(|field_path| locate(operation, field_path)))
-}
-
-/// Where a field of the composed document was written: in the operation, or in the component that it comes from.
-fn locate(operation: &Operation, field_path: &str) -> Option<Place> {
-    const DEEPEST: usize = 16;
-    let mut path = field_path.to_owned();
-    for _ in 0..DEEPEST {
-        if let Some(place) = operation.locate(&path) {
-            return Some(place);
-        }
-        path = join("component", &path);
-    }
-    None
+        .map_err(|report| report.located(|field_path| operation.locate(field_path)))
 }
 
 fn compose_fields(fields: &Map<String, Json>) -> Result<CompiledOperation, Report> {

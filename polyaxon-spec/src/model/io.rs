@@ -126,7 +126,7 @@ static VALIDATION: Model = Model::new(
         field("maxLength", Kind::Integer),
         field("contains", Kind::Any),
         field("excludes", Kind::Any),
-        field("options", Kind::Any),
+        field("options", Kind::List(&Kind::Any)),
         field("minItems", Kind::Integer),
         field("maxItems", Kind::Integer),
         field("keys", Kind::Any),

@@ -2,6 +2,7 @@
 
 mod attach;
 mod flags;
+mod locate;
 mod overlay;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ mod walk;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::diagnostic::{Diagnostic, Place, Report};
+use crate::diagnostic::{Diagnostic, Report};
 use crate::model::Document;
 use crate::refs::Reference;
 use crate::source::Source;
@@ -105,23 +106,6 @@ impl Operation {
             .into_iter()
             .map(|found| found.reference)
             .collect()
-    }
-
-    /// Where a field was written, or else the nearest section around it; none if it was not written in a file.
-    pub fn locate(&self, field_path: &str) -> Option<Place> {
-        let mut path = field_path;
-        while !path.is_empty() {
-            let place = self
-                .origins
-                .iter()
-                .rev()
-                .find_map(|origin| origin.node.find(within(path, &origin.section)?)?.place());
-            if place.is_some() {
-                return place;
-            }
-            path = path.get(..path.rfind(['.', '['])?)?;
-        }
-        None
     }
 
     /// The name of the text that a section was written in.

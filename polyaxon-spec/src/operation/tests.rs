@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::refs::ReferenceKind;
 
 const COMPONENT: &str = "kind: component\nname: c\nrun: {kind: job, container: {image: busybox}}\n";
@@ -285,6 +285,48 @@ fn fields_are_located_in_the_file_that_says_them() {
     assert_eq!(at("runPatch.connections[0]"), Some(("main.yaml".into(), 3)));
     assert_eq!(at("runPatch.connections[7]"), Some(("main.yaml".into(), 3)));
     assert_eq!(at("nothing.at.all"), None);
+    assert_eq!(at("run.connections[0]"), Some(("main.yaml".into(), 3)));
+    assert_eq!(at("params.missing"), Some(("main.yaml".into(), 2)));
+    assert_eq!(at("namespace"), None);
+}
+
+#[test]
+fn what_a_flag_says_is_in_no_file() {
+    let main = source("main.yaml", "kind: operation\nhubRef: k\nparams: {a: 1}\n");
+    let flags = Flags {
+        params: vec!["b=2".into()],
+        ..Flags::default()
+    };
+    let (operation, _) = Operation::read(&main, &[], &flags).unwrap();
+    let line = |field_path: &str| operation.locate(field_path).map(|place| place.line);
+    assert_eq!(line("params.a"), Some(3));
+    assert_eq!(line("params.b"), None);
+    assert_eq!(line("params.c"), Some(3));
+}
+
+#[test]
+fn what_was_merged_is_found_by_what_it_says() {
+    let main = source(
+        "main.yaml",
+        "kind: operation\npathRef: c.yaml\nrunPatch: {container: {args: [\"{{ x + }}\"]}}\n",
+    );
+    let component = source(
+        "c.yaml",
+        "kind: component\nrun:\n  kind: job\n  container:\n    image: i\n    args:\n    - a\n    - \"{{ y + }}\"\n",
+    );
+    let (mut operation, _) = Operation::read(&main, &[], &Flags::default()).unwrap();
+    let reference = operation.references().remove(0);
+    operation.attach(&reference, &component).unwrap();
+    let composed = crate::compose::compose(&operation).unwrap().document;
+    let at = |field_path: &str| {
+        let diagnostic = Diagnostic::error(Code::TemplateSyntax, "m").in_field(field_path);
+        let report = operation.located(diagnostic.into(), &composed);
+        let place = report.diagnostics()[0].place.clone().unwrap();
+        (place.source.name().to_owned(), place.line)
+    };
+    assert_eq!(at("run.container.args[1]"), ("c.yaml".into(), 8));
+    assert_eq!(at("run.container.args[2]"), ("main.yaml".into(), 3));
+    assert_eq!(at("run.container.image"), ("c.yaml".into(), 5));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::model;
 pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
     let declared = declarations(document);
     let swept = names_from_elsewhere(document);
+    let run = document.get("run").unwrap_or(&Value::Null);
     let mut errors = Vec::new();
     for declaration in &declared {
         let name = &declaration.io.name;
@@ -23,7 +24,7 @@ pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
             Some(param) if param.reference.is_some() => {}
             Some(param) => errors.extend(value_error(declaration, param.value.as_ref())),
             None if swept.iter().any(|swept| swept == name) => {}
-            None if declaration.is_required() => errors.push(missing(declaration)),
+            None if declaration.is_required(run) => errors.push(missing(declaration)),
             None => {}
         }
     }
@@ -51,7 +52,7 @@ fn value_error(declaration: &Declaration, value: Option<&Value>) -> Option<Diagn
     let io = &declaration.io;
     match value {
         Some(Value::Null) if type_of(io).is_ok_and(|io_type| io_type.takes_null()) => None,
-        None | Some(Value::Null) if io.type_name.is_some() && declaration.is_required() => {
+        None | Some(Value::Null) if io.type_name.is_some() && declaration.wants_value() => {
             Some(missing(declaration))
         }
         None | Some(Value::Null) => None,
@@ -92,9 +93,11 @@ fn missing(declaration: &Declaration) -> Diagnostic {
         format!("{kind} `{name}` is required, and no value was given"),
     )
     .in_field(format!("params.{name}"))
-    .with_help(format!(
-        "add `{name}: ...` to `params`, or pass `-P {name}=...`"
-    ))
+    .with_help(if declaration.io.type_name.as_deref() == Some("image") {
+        format!("add `{name}: {{value: IMAGE, connection: REGISTRY}}` to `params`")
+    } else {
+        format!("add `{name}: ...` to `params`, or pass `-P {name}=...`")
+    })
 }
 
 fn undeclared(name: &str, declared: &[Declaration], strict: bool) -> Diagnostic {
@@ -129,6 +132,10 @@ fn names_from_elsewhere(document: &Value) -> Vec<String> {
         |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let matrix = document.get("matrix").unwrap_or(&Value::Null);
     let mut names = keys(matrix.get("params"));
+    let resource = matrix
+        .get("resource")
+        .and_then(|resource| resource.get("name"));
+    names.extend(resource.and_then(Value::as_str).map(str::to_owned));
     for row in items(matrix.get("values")) {
         names.extend(keys(Some(&row)));
     }

@@ -4,6 +4,7 @@ mod apply;
 mod check;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -65,17 +66,27 @@ impl Declaration {
         format!("{}[{}].value", self.section.key(), self.index)
     }
 
-    /// Whether a missing value is no error now.
-    fn is_delayed(&self) -> bool {
+    /// Whether the check of the value is delayed, where the declaration says so.
+    fn delay(&self) -> Option<bool> {
         let rule = self.io.validation.as_ref().and_then(|v| v.get("delay"));
         self.io
             .delay_validation
             .or_else(|| rule.and_then(Value::as_bool))
-            .unwrap_or(self.section == Section::Outputs)
     }
 
-    fn is_required(&self) -> bool {
-        !self.io.is_optional.unwrap_or(false) && self.io.value.is_none() && !self.is_delayed()
+    /// Whether there has to be a value at some time.
+    fn wants_value(&self) -> bool {
+        !self.io.is_optional.unwrap_or(false) && self.io.value.is_none()
+    }
+
+    /// Whether a missing value is an error now. An output may come later, unless the run is made of it.
+    fn is_required(&self, run: &Value) -> bool {
+        let delay = self.delay();
+        let is_delayed = match self.section {
+            Section::Outputs => delay.unwrap_or_else(|| !uses::name(run, &self.io.name)),
+            Section::Inputs | Section::Contexts => delay.unwrap_or(false),
+        };
+        self.wants_value() && !is_delayed
     }
 }
 

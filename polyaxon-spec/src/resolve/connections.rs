@@ -19,7 +19,7 @@ pub(super) fn bind(
     names: &Names,
     catalog: &Catalog,
 ) -> Result<(), Report> {
-    let from_params = initializers(document)?;
+    let from_params = initializers(document, params)?;
     let mut written = Written::new(params);
     let Some(run) = document.get_mut("run").and_then(Value::as_object_mut) else {
         return Ok(());
@@ -60,20 +60,16 @@ pub(super) fn bind(
     if !(had_none && inits.is_empty()) {
         run.insert("init".into(), Value::Array(inits));
     }
-    let section = Value::Object(run.clone());
-    let references = run_names(&section)
+    let references = named(run.get("connections"), "run.connections", Some)
         .into_iter()
-        .map(|name| (name, "run.connections"))
-        .chain(
-            init_names(&section)
-                .into_iter()
-                .map(|name| (name, "run.init")),
-        );
+        .chain(named(run.get("init"), "run.init", |init| {
+            init.get("connection")
+        }));
     let mut unknown: Vec<Diagnostic> = Vec::new();
-    for (name, section) in references {
-        if catalog.connection(&name).is_none() {
-            let field = written.field(&name, section);
-            let finding = unknown_connection(&name, &field, catalog);
+    for (name, field) in references {
+        if catalog.connection(name).is_none() {
+            let field = written.field(name, field);
+            let finding = unknown_connection(name, &field, catalog);
             if !unknown.contains(&finding) {
                 unknown.push(finding);
             }
@@ -104,7 +100,7 @@ impl<'a> Written<'a> {
     }
 
     /// The field that says the name.
-    fn field(&self, name: &str, section: &str) -> String {
+    fn field(&self, name: &str, in_run: String) -> String {
         let is_literal = self.literals.iter().any(|literal| literal == name);
         let param = self
             .params
@@ -112,9 +108,26 @@ impl<'a> Written<'a> {
             .find(|(_, param)| param.connection.as_deref() == Some(name));
         match param {
             Some((param, _)) if !is_literal => format!("params.{param}.connection"),
-            _ => section.to_owned(),
+            _ => in_run,
         }
     }
+}
+
+/// The names in the items of a list, with their fields.
+fn named<'a>(
+    list: Option<&'a Value>,
+    field: &str,
+    name: impl Fn(&'a Value) -> Option<&'a Value>,
+) -> Vec<(&'a str, String)> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    items
+        .enumerate()
+        .filter_map(|(index, item)| {
+            let name = name(item)?.as_str()?;
+            let inner = if item.is_object() { ".connection" } else { "" };
+            Some((name, format!("{field}[{index}]{inner}")))
+        })
+        .collect()
 }
 
 /// Names in `run.connections`, once they are resolved.
@@ -282,7 +295,7 @@ fn default_store(
 }
 
 /// Inputs and outputs that are turned into initializers.
-fn initializers(document: &Value) -> Result<Vec<Value>, Report> {
+fn initializers(document: &Value, params: &Params) -> Result<Vec<Value>, Report> {
     let mut inits = Vec::new();
     for declaration in declarations(document) {
         let io = &declaration.io;
@@ -295,11 +308,10 @@ fn initializers(document: &Value) -> Result<Vec<Value>, Report> {
                     Code::BadInitializer,
                     format!("`{}` cannot become an initializer: {reason}", io.name),
                 )
-                .in_field(format!(
-                    "{}[{}]",
-                    declaration.section.key(),
-                    declaration.index
-                )),
+                .in_field(match params.get(&io.name) {
+                    Some(param) if param.to_init == Some(true) => format!("params.{}", io.name),
+                    _ => format!("{}[{}]", declaration.section.key(), declaration.index),
+                }),
             )
         };
         let io_type = type_of(io).map_err(|error| refused(&error.to_string()))?;
@@ -316,7 +328,7 @@ fn initializers(document: &Value) -> Result<Vec<Value>, Report> {
         for value in values {
             let mut init = Map::new();
             match item {
-                Some(kind @ ("git" | "dockerfile" | "artifacts" | "file" | "tensorboard")) => {
+                Some(kind @ ("git" | "dockerfile" | "artifacts")) => {
                     init.insert(kind.into(), value);
                 }
                 Some("path") if io.connection.is_some() => {
@@ -325,7 +337,7 @@ fn initializers(document: &Value) -> Result<Vec<Value>, Report> {
                 _ if io.connection.is_some() => {}
                 _ => {
                     return Err(refused(
-                        "its type is not git, artifacts, dockerfile or file, and it has no connection",
+                        "its type is not git, artifacts or dockerfile, and it has no connection",
                     ));
                 }
             }

@@ -1,5 +1,6 @@
 //! The names that templates may use.
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -145,7 +146,7 @@ fn datetime(moment: Timestamp) -> String {
 fn with_params(document: &Value, globals: Value) -> Result<Map<String, Value>, Report> {
     let mut names = Map::new();
     let mut params = Map::new();
-    let mut arguments = Vec::new();
+    let mut arguments = IndexMap::new();
     for declaration in declarations(document) {
         let io = &declaration.io;
         let argument = argument(io).map_err(|reason| {
@@ -169,11 +170,10 @@ fn with_params(document: &Value, globals: Value) -> Result<Map<String, Value>, R
             }),
         );
         names.insert(io.name.clone(), shown);
-        if !argument.is_empty() {
-            arguments.push(Value::String(argument));
-        }
+        arguments.insert(io.name.clone(), argument);
     }
-    params.insert("as_args".into(), Value::Array(arguments));
+    let arguments = arguments.into_values().filter(|text| !text.is_empty());
+    params.insert("as_args".into(), arguments.collect());
     names.insert("params".into(), Value::Object(params));
     names.insert("globals".into(), globals);
     Ok(names)

@@ -219,7 +219,11 @@ impl Walk<'_> {
                         .push(diagnostic(&error, &format!("{path}[{index}]"))),
                 },
                 Value::String(text) if text.is_empty() => {}
-                other => kept.push(Value::String(python::text(other))),
+                other => {
+                    let mut other = other.clone();
+                    self.any(&mut other, &format!("{path}[{index}]"), Keep::Text);
+                    kept.push(Value::String(python::text(&other)));
+                }
             }
         }
         *items = kept;

@@ -157,7 +157,7 @@ fn what_cannot_be_resolved_is_said_with_its_place() {
         (
             document(),
             json!({}),
-            "param `destination` has no `connection`",
+            "output `destination` is required, and no value was given",
         ),
         (
             document(),
@@ -208,8 +208,8 @@ fn an_unknown_connection_is_reported_where_it_was_written() {
     to_init["repo"]["toInit"] = json!(true);
     for (document, params, expected) in [
         (document(), param.clone(), "params.destination.connection"),
-        (literal.clone(), known, "run.connections"),
-        (literal, param, "run.connections"),
+        (literal.clone(), known, "run.connections[0]"),
+        (literal, param, "run.connections[0]"),
         (init.clone(), repo, "params.repo.connection"),
         (init, to_init, "params.repo.connection"),
     ] {
