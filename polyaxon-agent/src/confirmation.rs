@@ -9,7 +9,7 @@ use crate::attempt::AttemptKey;
 use crate::executor::Executor;
 use crate::machine::Confirmation;
 use crate::planning::BuildPlan;
-use crate::registry::{Answer, Credentials, Reference, Registry, credentials_of};
+use polyaxon_registry::{Answer, Credentials, Reference, Registry, credentials_of};
 
 /// How long an answer is waited for; the image is pushed, so building again would not help.
 const PATIENCE: Duration = Duration::from_mins(5);

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::executor::{Created, ExecutorError, Found, LogPiece, Seen};
 use crate::planning::AttemptPlan;
-use crate::registry::ImageSize;
+use polyaxon_registry::ImageSize;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 

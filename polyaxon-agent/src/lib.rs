@@ -15,5 +15,4 @@ pub mod hub;
 pub mod logs;
 pub mod machine;
 pub mod planning;
-pub mod registry;
 pub mod service;

@@ -23,7 +23,7 @@ use crate::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
 use crate::hub::{HubClient, Identity, Link, Outbox};
 use crate::logs::Shipper;
 use crate::planning::{Catalog, SpecPlanner};
-use crate::registry::Registry;
+use polyaxon_registry::Registry;
 
 /// Name of the archive beside the program.
 const POD_IMAGE_TAR: &str = "polyaxon-pod.oci.tar";

@@ -12,7 +12,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Libraries that other crates may build upon.
-const LIBRARIES: [&str; 2] = ["polyaxon-spec", "polyaxon-proto"];
+const LIBRARIES: [&str; 3] = ["polyaxon-spec", "polyaxon-proto", "polyaxon-registry"];
 /// What a pure library has no use for.
 const IMPURE: [&str; 5] = ["tokio", "hyper", "kube", "reqwest", "tonic"];
 

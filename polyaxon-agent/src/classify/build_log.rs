@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::final_error::FinalErrorFinder;
 use super::log_line::{Level, LogLine};
-use crate::registry::Reference;
+use polyaxon_registry::Reference;
 
 /// Last lines kept for a message; table 3.5 of error classes shows 20 of them.
 const LAST_LINES: usize = 20;

@@ -3,7 +3,7 @@
 use polyaxon_proto::runs::v1::{BuildResult, Failure, Status};
 
 use crate::executor::Ending;
-use crate::registry::ImageSize;
+use polyaxon_registry::ImageSize;
 
 /// What the registry said about the digest that the executor named.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::failure::{existing, said, unavailable};
 use super::objects::{Kind, Objects};
 use super::options::PodImage;
 use crate::executor::ExecutorError;
-use crate::registry::{Credentials, Reference, credentials_of};
+use polyaxon_registry::{Credentials, Reference, credentials_of};
 
 /// Repository of our own image in the engine; the tag is a hash of its archive.
 const POD_IMAGE: &str = "localhost/polyaxon-pod";

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 /// What a registry wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub(crate) enum Challenge {
     /// User and password with each request.
     Basic,
     /// A token from elsewhere.
@@ -16,7 +16,7 @@ pub(super) enum Challenge {
 }
 
 /// Reads the header; `None` for a scheme that is not known.
-pub(super) fn parse(header: &str) -> Option<Challenge> {
+pub(crate) fn parse(header: &str) -> Option<Challenge> {
     let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
     if scheme.eq_ignore_ascii_case("basic") {
         return Some(Challenge::Basic);

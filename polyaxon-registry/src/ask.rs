@@ -74,7 +74,7 @@ impl Registry {
         let mut builder = Client::builder()
             .timeout(REQUEST)
             .connect_timeout(Duration::from_secs(10))
-            .user_agent(concat!("polyaxon-agent/", env!("CARGO_PKG_VERSION")));
+            .user_agent(concat!("polyaxon/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = ca_bundle {
             let unusable = |reason: String| ClientError::Bundle {
                 path: path.display().to_string(),
@@ -248,7 +248,7 @@ impl Registry {
                 let mut form = fields.clone();
                 form.push(("grant_type", "refresh_token"));
                 form.push(("refresh_token", token.expose_secret()));
-                form.push(("client_id", "polyaxon-agent"));
+                form.push(("client_id", "polyaxon"));
                 let body = url(&form)?.query().unwrap_or_default().to_owned();
                 self.client
                     .post(realm)

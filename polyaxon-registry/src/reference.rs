@@ -59,7 +59,7 @@ impl Reference {
     }
 
     /// Host that is asked.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         if self.registry == DOCKER_HUB {
             "registry-1.docker.io"
         } else {

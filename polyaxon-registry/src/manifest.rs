@@ -27,7 +27,7 @@ struct Descriptor {
 }
 
 impl ImageSize {
-    pub(super) async fn read(mut answer: Response) -> Option<Self> {
+    pub(crate) async fn read(mut answer: Response) -> Option<Self> {
         let mut text = Vec::new();
         while let Ok(Some(part)) = answer.chunk().await {
             text.extend_from_slice(&part);
