@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test e2e bench fmt lint deny e2e-cluster charts cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test e2e bench fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,12 +40,15 @@ charts: ## Test the Helm charts and the Kustomize bases (builds Helm once)
 bench: ## Run the benchmarks and print their table
 	@$(CARGO) run --quiet --locked -p xtask -- bench
 
+fuzz: ## Fuzz one TARGET of the specification for so many SECONDS; without one, name the targets
+	@fuzz/run.sh $(TARGET) $(SECONDS)
+
 fmt: ## Format the code
 	@$(CARGO) fmt --all
 
 lint: ## Check formatting and lints, of scripts too
 	@command -v shellcheck >/dev/null || { echo "lint: \`shellcheck\` is missing: deploy/testbed/install.sh lint" >&2; exit 1; }
-	@shellcheck --external-sources .ci/run deploy/images/*.sh deploy/kustomize/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
+	@shellcheck --external-sources .ci/run fuzz/run.sh deploy/images/*.sh deploy/kustomize/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 

@@ -15,7 +15,8 @@ pub fn write(value: &Value) -> String {
         Value::Object(map) if !map.is_empty() => mapping(&mut out, map, 0),
         Value::Array(items) if !items.is_empty() => sequence(&mut out, items, 0),
         value => {
-            inline(&mut out, value, 0);
+            // A block at the root is indented, so that no line of it reads as the start of a document.
+            inline(&mut out, value, 2);
             out.push('\n');
         }
     }
@@ -235,6 +236,14 @@ mod tests {
             ),
             "run:\n  args:\n  - |\n    set -e\n    ls\n  b: {}\n  c: []\n  d:\n  - - 1\n  - e: 1.0\n"
         );
+    }
+
+    #[test]
+    fn a_block_at_the_root_is_no_document() {
+        for text in ["--- a\n\n? b\n", "...\nc", "%YAML 1.1\n"] {
+            assert_eq!(read_back(&json!(text)), json!(text));
+        }
+        assert_eq!(write(&json!("a\nb\n")), "|\n  a\n  b\n");
     }
 
     fn arbitrary() -> impl Strategy<Value = Value> {

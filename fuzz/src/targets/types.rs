@@ -1,0 +1,28 @@
+use polyaxon_spec::types::{IoType, image, validate};
+
+use super::{texts, value};
+
+/// A value of a type is a value of that type: making it one again changes nothing.
+pub(crate) fn run(data: &[u8]) {
+    let Some([name, written, rules]) = texts(data) else {
+        return;
+    };
+    let given = value(written).unwrap_or_else(|| written.into());
+    let rules = value(rules).unwrap_or_default();
+    for is_list in [false, true] {
+        let io_type = match IoType::parse(Some(name), is_list) {
+            Ok(io_type) => io_type,
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                continue;
+            }
+        };
+        match io_type.coerce(&given) {
+            Ok(made) => assert_eq!(io_type.coerce(&made), Ok(made), "{name}"),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    let _ = image::check(written);
+    let valid = validate(&rules, &given);
+    assert_eq!(validate(&rules, &given), valid, "a second time");
+}
