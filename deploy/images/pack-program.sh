@@ -26,7 +26,7 @@ trap 'rm -rf "$work"' EXIT
 
 root=$work/root
 install -D -m 0755 "$work/context/polyaxon-$name" "$root/usr/local/bin/polyaxon-$name"
-install -D -m 0644 "$work/context/ca-certificates.crt" "$root/etc/ssl/certs/ca-certificates.crt"
+install -D -m 0644 "$work/context/ca-certificates.crt" "$root/etc/ssl/cert.pem"
 find "$root" -type d -exec chmod 0755 {} +
 config='{"User": "65532:65532", "Env": ["PATH=/usr/local/bin"]}'
 [ "$name" != hub ] || config='{"User": "65532:65532", "Env": ["PATH=/usr/local/bin", "POLYAXON_HUB_DATA_DIR=/data"], "ExposedPorts": {"8000/tcp": {}}}'
