@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::domain::access::TokenRecord;
 use crate::domain::time::Millis;
 
@@ -17,6 +19,7 @@ const CACHE_ENTRIES: usize = 4096;
 pub struct TokenCache {
     entries: Mutex<HashMap<String, Entry>>,
     uses: Mutex<HashMap<String, Millis>>,
+    revocations: watch::Sender<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +35,12 @@ impl TokenCache {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+        self.revocations.send_replace(());
+    }
+
+    /// Wakes when a token was revoked: whoever serves a call that lasts looks again.
+    pub fn revocations(&self) -> watch::Receiver<()> {
+        self.revocations.subscribe()
     }
 
     /// Takes the uses since the last call: token id and time.

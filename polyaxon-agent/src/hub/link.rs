@@ -114,10 +114,15 @@ impl Link {
                 }
                 Next::TryAgain => {
                     match error {
-                        HubError::Denied(reason) => {
-                            tracing::error!(reason, "the hub refuses this agent");
+                        HubError::Denied(reason) if manners.denied() => {
+                            tracing::error!(
+                                reason,
+                                "the hub does not hear this agent any more; containers that run are left alone: \
+                                 start it with a new token of the same name, `polyaxon admin token create --scope agent`"
+                            );
                             let _shutdown = self.events.send(LinkEvent::Denied(reason)).await;
                         }
+                        HubError::Denied(reason) => tracing::debug!(reason, "still refused"),
                         error => tracing::warn!(%error, "the session ended; opening a new one"),
                     }
                     backoff.wait().await;
@@ -332,6 +337,8 @@ struct Manners {
     /// The next session is asked for only if nobody else is heard.
     polite: bool,
     standing_by: bool,
+    /// The token was refused, and that was said.
+    denied: bool,
     ask_again: Duration,
 }
 
@@ -340,6 +347,7 @@ impl Default for Manners {
         Self {
             polite: false,
             standing_by: false,
+            denied: false,
             ask_again: ASK_AGAIN,
         }
     }
@@ -349,8 +357,14 @@ impl Manners {
     /// A session is open; says whether this process stood by before.
     fn opened(&mut self, renew_every: Duration) -> bool {
         self.polite = false;
+        self.denied = false;
         self.ask_again = renew_every;
         std::mem::take(&mut self.standing_by)
+    }
+
+    /// The token is refused; says whether that is news.
+    fn denied(&mut self) -> bool {
+        !std::mem::replace(&mut self.denied, true)
     }
 
     fn failed(&mut self, error: &HubError) -> Next {
@@ -389,5 +403,14 @@ mod tests {
         assert_eq!(manners.ask_again, Duration::from_secs(1));
         assert!(manners.opened(Duration::from_secs(2)), "it stood by");
         assert!(!manners.polite && !manners.standing_by);
+    }
+
+    #[test]
+    fn a_refused_token_is_said_once() {
+        let mut manners = Manners::default();
+        assert!(manners.denied());
+        assert!(!manners.denied());
+        manners.opened(ASK_AGAIN);
+        assert!(manners.denied());
     }
 }

@@ -66,6 +66,8 @@ pub struct Principal {
     pub scope: Scope,
     /// The only run it may touch; set for [`Scope::Run`].
     pub run: Option<String>,
+    /// Hash of the token, by which it is looked up again; `None` for [`Scope::Run`].
+    pub token_hash: Option<String>,
 }
 
 /// A token as the database keeps it: never with its secret.
@@ -152,6 +154,7 @@ pub fn admit(record: Option<&TokenRecord>, hash: &str, now: Millis) -> Result<Pr
         name: record.name.clone(),
         scope: record.scope,
         run: None,
+        token_hash: Some(record.hash.clone()),
     })
 }
 

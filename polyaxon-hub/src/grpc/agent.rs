@@ -21,7 +21,7 @@ use super::agent_convert::{
     as_ms, catalog, guarded, key, launch_outcome, queues, session_refused, session_taken,
     status_report, uuid, wire_outcome,
 };
-use super::auth::require;
+use super::auth::{require, still_admitted};
 use super::log_intake::Intake;
 use super::{errors, run_convert};
 use crate::clock::new_id;
@@ -141,8 +141,11 @@ impl Agent for AgentService {
         let mut work = self.0.work.subscribe(&key.agent);
         let mut orders = self.0.orders.subscribe(&key.agent);
         let mut ask = true;
+        let mut revocations = self.0.tokens.revocations();
         loop {
             work.mark_unchanged();
+            revocations.mark_unchanged();
+            still_admitted(&self.0, &caller).await?;
             let items = if ask {
                 self.claim(&key, slots, &request.queues).await?
             } else {
@@ -164,6 +167,7 @@ impl Agent for AgentService {
             tokio::select! {
                 _ = work.changed() => {}
                 _ = orders.changed() => orders.mark_changed(),
+                _ = revocations.changed() => {}
                 () = tokio::time::sleep_until(until.min(Instant::now() + LOOK_AGAIN)) => {}
                 () = self.0.draining.cancelled() => return Err(errors::draining()),
             }

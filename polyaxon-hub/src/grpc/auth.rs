@@ -78,6 +78,7 @@ async fn identify(hub: &Hub, headers: &HeaderMap) -> Result<Principal, Status> {
             name: format!("run {run}"),
             scope: Scope::Run,
             run: Some(run),
+            token_hash: None,
         });
     }
     let hash = access::hash(&SecretString::from(bearer.to_owned()));
@@ -88,6 +89,18 @@ async fn identify(hub: &Hub, headers: &HeaderMap) -> Result<Principal, Status> {
         hub.tokens.used(&record.id, now);
     }
     Ok(principal)
+}
+
+/// Whether the token of a caller is still good, for calls that last.
+pub(super) async fn still_admitted(hub: &Hub, caller: &Principal) -> Result<(), Status> {
+    let Some(hash) = &caller.token_hash else {
+        return Ok(());
+    };
+    let now = hub.clock.now();
+    let record = find(hub, hash, now).await.map_err(errors::storage)?;
+    access::admit(record.as_ref(), hash, now)
+        .map(|_| ())
+        .map_err(|error| errors::refused(&error))
 }
 
 async fn find(

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
 use super::agent_convert::{guarded, key, uuid};
+use super::auth::still_admitted;
 use super::{errors, transfer};
 use crate::domain::access::Principal;
 use crate::domain::log::{Content, Entry, LogKey, MAX_CHUNK, is_container_name};
@@ -126,6 +127,7 @@ impl Intake {
         {
             return Ok(());
         }
+        still_admitted(&self.hub, &self.caller).await?;
         guarded(
             self.hub
                 .storage

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
-use super::auth::require;
+use super::auth::{require, still_admitted};
 use super::convert::timestamp;
 use super::{errors, run_convert};
 use crate::clock::new_id;
@@ -184,7 +184,8 @@ impl Runs for RunsService {
         let (sender, receiver) = mpsc::channel(64);
         let hub = self.0.clone();
         tokio::spawn(async move {
-            if let Err(status) = watch(&hub, &run.uuid, request.from_seq.max(1), &sender).await {
+            let from = request.from_seq.max(1);
+            if let Err(status) = watch(&hub, &caller, &run.uuid, from, &sender).await {
                 let _ = sender.send(Err(status)).await;
             }
         });
@@ -359,13 +360,17 @@ fn refused(error: PrepareError) -> Status {
 /// Sends events from `next` on until the run has ended and all were sent.
 async fn watch(
     hub: &Hub,
+    caller: &Principal,
     uuid: &str,
     mut next: u64,
     sender: &mpsc::Sender<Result<Event, Status>>,
 ) -> Result<(), Status> {
     let mut changes = hub.events.subscribe(uuid);
+    let mut revocations = hub.tokens.revocations();
     loop {
         changes.mark_unchanged();
+        revocations.mark_unchanged();
+        still_admitted(hub, caller).await?;
         let events = hub.storage.run_events(uuid, next, EVENTS).await;
         for event in events.map_err(errors::storage)? {
             next = event.seq + 1;
@@ -383,6 +388,7 @@ async fn watch(
         }
         tokio::select! {
             _ = changes.changed() => {}
+            _ = revocations.changed() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = sender.closed() => return Ok(()),
             () = hub.draining.cancelled() => return Err(errors::draining()),

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::auth::require;
+use super::auth::{require, still_admitted};
 use super::errors;
 use super::runs::find;
-use crate::domain::access::Scope;
+use crate::domain::access::{Principal, Scope};
 use crate::domain::log::{Content, Entry, LogKey};
 use crate::hub::Hub;
 use crate::logs::{Cursor, LogError};
@@ -46,6 +46,7 @@ impl Transfer for TransferService {
         let (sender, receiver) = mpsc::channel(64);
         let mut reader = Reader {
             hub: self.0.clone(),
+            caller,
             run: run.uuid,
             request,
             cursors: HashMap::new(),
@@ -61,6 +62,7 @@ impl Transfer for TransferService {
 
 struct Reader {
     hub: Arc<Hub>,
+    caller: Principal,
     run: String,
     request: ReadLogsRequest,
     cursors: HashMap<LogKey, Cursor>,
@@ -70,9 +72,12 @@ impl Reader {
     async fn run(&mut self, sender: &Chunks) -> Result<(), Status> {
         let mut changes = self.hub.logs.subscribe(&self.run);
         let mut events = self.hub.events.subscribe(&self.run);
+        let mut revocations = self.hub.tokens.revocations();
         loop {
             changes.mark_unchanged();
             events.mark_unchanged();
+            revocations.mark_unchanged();
+            still_admitted(&self.hub, &self.caller).await?;
             // Looked at first, so that what is read afterwards is all of it.
             let over = self.is_over().await?;
             let complete = self.send_all(sender).await?;
@@ -88,6 +93,7 @@ impl Reader {
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = events.changed() => {}
+                _ = revocations.changed() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = sender.closed() => return Ok(()),
                 () = self.hub.draining.cancelled() => return Err(errors::draining()),

@@ -5,10 +5,14 @@ use polyaxon_proto::hub::v1::{
     CreateProjectRequest, CreateTokenRequest, ListProjectsRequest, ListTokensRequest,
     ResolveRequest, RevokeTokenRequest, Scope, WhoAmIRequest,
 };
-use polyaxon_proto::runs::v1::ListRequest;
 use polyaxon_proto::runs::v1::runs_client::RunsClient;
+use polyaxon_proto::runs::v1::{ListRequest, WatchRequest};
+use polyaxon_proto::transfer::v1::ReadLogsRequest;
+use polyaxon_proto::transfer::v1::transfer_client::TransferClient;
 use tonic::Code;
 
+use crate::support::agent::FakeAgent;
+use crate::support::runs::User;
 use crate::support::{TestHub, bearer, reason};
 
 #[tokio::test]
@@ -289,5 +293,70 @@ async fn a_restart_keeps_tokens_and_makes_an_admin_only_where_none_is_left() {
     assert!(
         tokens.iter().any(|token| token.last_used_at.is_some()),
         "the last use was noted at the end"
+    );
+}
+
+#[tokio::test]
+async fn calls_that_last_end_with_their_token() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let ana = hub.token("ana", Scope::User).await;
+    let mut user = User::at(hub.channel().await, &ana);
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    agent.push(&item, 0, &["one"], false).await.unwrap();
+    let mut runs = RunsClient::with_interceptor(hub.channel().await, bearer(&ana));
+    let mut events = runs
+        .watch(WatchRequest {
+            uuid: run.uuid.clone(),
+            from_seq: 1,
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    let mut transfer = TransferClient::with_interceptor(hub.channel().await, bearer(&ana));
+    let mut lines = transfer
+        .read_logs(ReadLogsRequest {
+            run: run.uuid.clone(),
+            follow: true,
+            ..ReadLogsRequest::default()
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    let polling = {
+        let mut agent = FakeAgent {
+            client: agent.client.clone(),
+            session: agent.session.clone(),
+        };
+        tokio::spawn(async move { agent.try_lease(1, 20_000).await })
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let started = std::time::Instant::now();
+    let mut access = hub.access(&hub.admin_token()).await;
+    for name in ["ana", "cluster"] {
+        access
+            .revoke_token(RevokeTokenRequest { token: name.into() })
+            .await
+            .unwrap();
+    }
+    let ended = loop {
+        if let Err(status) = events.message().await {
+            break status;
+        }
+    };
+    assert_eq!(reason(&ended), "TOKEN_REVOKED");
+    let ended = loop {
+        if let Err(status) = lines.message().await {
+            break status;
+        }
+    };
+    assert_eq!(reason(&ended), "TOKEN_REVOKED");
+    let polled = polling.await.unwrap().unwrap_err();
+    assert_eq!(reason(&polled), "TOKEN_REVOKED");
+    assert!(
+        started.elapsed() < std::time::Duration::from_secs(4),
+        "at once"
     );
 }
