@@ -23,6 +23,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long the size of a confirmed image is waited for.
 const SIZE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the digests of base images are waited for.
+const BASE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Base images that are asked for.
+const MAX_BASES: usize = 20;
+
 /// Asks registries about what builds pushed.
 #[derive(Debug, Clone)]
 pub struct Confirmer {
@@ -48,6 +54,29 @@ impl Confirmer {
             Err(confirmation) => return confirmation,
         };
         self.ask(build, digest).await
+    }
+
+    /// Digests that registries have now for the names of base images, as far as they tell
+    /// within three seconds. A name with a digest is not asked for.
+    pub async fn base_digests(&self, build: &BuildPlan, names: &[String]) -> Vec<(String, String)> {
+        let until = Instant::now() + BASE_PATIENCE;
+        let asked = names
+            .iter()
+            .filter(|name| !name.contains('@') && *name != "scratch")
+            .take(MAX_BASES)
+            .map(|name| async move {
+                let reference = Reference::parse(name).ok()?;
+                let credentials = self
+                    .credentials(build, &reference)
+                    .unwrap_or(Credentials::Anonymous);
+                let digest = self
+                    .registry
+                    .digest(&reference, Reference::tag(name), &credentials);
+                let digest = tokio::time::timeout_at(until, digest).await.ok()??;
+                Some((name.clone(), digest))
+            });
+        let answers = futures::future::join_all(asked).await;
+        answers.into_iter().flatten().collect()
     }
 
     async fn claimed(

@@ -18,7 +18,11 @@ use polyaxon_registry::ImageSize;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Answers to the requests for the manifest, one after the other, the last one again and again.
+/// What the tag `base/image:3` points at.
+const BASE_DIGEST: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Answers to the requests for the manifest, one after the other, the last one again and again;
+/// `cut` closes the connection.
 async fn registry(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("address").to_string();
@@ -42,6 +46,19 @@ async fn registry(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>
             if !request.starts_with("HEAD ") {
                 continue;
             }
+            if request.starts_with("HEAD /v2/base/image/manifests/3 ") {
+                let text = format!(
+                    "HTTP/1.1 200 OK\r\nDocker-Content-Digest: {BASE_DIGEST}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
+                let _ = stream.write_all(text.as_bytes()).await;
+                continue;
+            }
+            if request.starts_with("HEAD /v2/base/") {
+                let text =
+                    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let _ = stream.write_all(text.as_bytes()).await;
+                continue;
+            }
             assert!(
                 request.starts_with(&format!("HEAD /v2/team/app/manifests/{DIGEST} ")),
                 "{request}"
@@ -51,6 +68,9 @@ async fn registry(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>
             let authorized = request
                 .to_lowercase()
                 .contains("authorization: basic bwu6cgfzcw==");
+            if *answer == "cut" {
+                continue;
+            }
             let answer = match (*answer, authorized) {
                 ("private", true) => "200 OK\r\n",
                 ("private", false) => "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\n",
@@ -102,22 +122,30 @@ impl Executor for OneFile {
     }
 }
 
+fn confirmer(secrets_dir: Option<&Path>) -> Confirmer {
+    Confirmer {
+        registry: Registry::new(None, Vec::new()).expect("client"),
+        secrets_dir: secrets_dir.map(Path::to_owned),
+        pause: Duration::from_millis(1),
+    }
+}
+
+fn plan(address: &str, secret: Option<&str>) -> BuildPlan {
+    BuildPlan {
+        image: format!("{address}/team/app:1"),
+        secret: secret.map(str::to_owned),
+        digest_file: "/out/digest".to_owned(),
+        pushes: true,
+    }
+}
+
 async fn confirmed(
     file: Option<&'static str>,
     address: &str,
     secret: Option<(&Path, &str)>,
 ) -> Confirmation {
-    let confirmer = Confirmer {
-        registry: Registry::new(None, Vec::new()).expect("client"),
-        secrets_dir: secret.map(|(folder, _)| folder.to_owned()),
-        pause: Duration::from_millis(1),
-    };
-    let build = BuildPlan {
-        image: format!("{address}/team/app:1"),
-        secret: secret.map(|(_, name)| name.to_owned()),
-        digest_file: "/out/digest".to_owned(),
-        pushes: true,
-    };
+    let confirmer = confirmer(secret.map(|(folder, _)| folder));
+    let build = plan(address, secret.map(|(_, name)| name));
     let key = AttemptKey::new("ab", 1);
     confirmer
         .confirm(&OneFile(file), &key, "polyaxon-main", &build)
@@ -181,4 +209,89 @@ async fn the_connections_credentials_are_used() {
             "{found:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_registry_that_was_away_is_asked_again() {
+    let (address, asked) = registry(&[
+        "cut",
+        "500 Internal Server Error\r\n",
+        "429 Too Many Requests\r\n",
+        "cut",
+        "200 OK\r\n",
+    ])
+    .await;
+    let found = confirmed(Some(DIGEST), &address, None).await;
+    assert!(matches!(found, Confirmation::Confirmed { .. }), "{found:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 5);
+}
+
+/// The clock stands still but for the pauses, so that five minutes take none.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_stays_away_leaves_it_undecided() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("address").to_string();
+    drop(listener);
+    let before = Instant::now();
+    let found = confirmed(Some(DIGEST), &address, None).await;
+    assert!(
+        matches!(&found, Confirmation::Undecided { digest, reason }
+            if digest.as_deref() == Some(DIGEST) && reason.contains(&address)),
+        "{found:?}"
+    );
+    let waited = before.elapsed();
+    assert!(
+        waited + LONGEST_PAUSE * 2 > PATIENCE && waited <= PATIENCE,
+        "{waited:?}"
+    );
+}
+
+#[tokio::test]
+async fn refused_credentials_decide_nothing() {
+    for answer in [&["401 Unauthorized\r\n"], &["403 Forbidden\r\n"]] {
+        let (address, asked) = registry(answer).await;
+        let found = confirmed(Some(DIGEST), &address, None).await;
+        assert!(
+            matches!(&found, Confirmation::NoCredentials { digest, .. } if digest.as_deref() == Some(DIGEST)),
+            "{found:?}"
+        );
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "asking again is no use");
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_a_helper_are_none_that_the_agent_can_use() {
+    let (address, asked) = registry(&["200 OK\r\n"]).await;
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::create_dir(folder.path().join("reg")).expect("folder");
+    let json = format!(r#"{{"credHelpers":{{"{address}":"ecr-login"}}}}"#);
+    std::fs::write(folder.path().join("reg/config.json"), json).expect("file");
+    let found = confirmed(Some(DIGEST), &address, Some((folder.path(), "reg"))).await;
+    assert!(
+        matches!(&found, Confirmation::NoCredentials { reason, .. } if reason.contains("ecr-login")),
+        "{found:?}"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn base_images_are_asked_for_by_their_tag() {
+    let (address, asked) = registry(&["200 OK\r\n"]).await;
+    let known = format!("{address}/base/image:3");
+    let names = [
+        known.clone(),
+        format!("{address}/base/gone:1"),
+        format!("{address}/base/image@{DIGEST}"),
+        "scratch".to_owned(),
+        "not a name".to_owned(),
+    ];
+    let found = confirmer(None)
+        .base_digests(&plan(&address, None), &names)
+        .await;
+    assert_eq!(found, [(known, BASE_DIGEST.to_owned())]);
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        0,
+        "the image itself is another question"
+    );
 }

@@ -311,6 +311,7 @@ impl Prepared {
                 default: self.default_retries,
                 ..Retries::default()
             },
+            earlier_attempts: Vec::new(),
             created_by: request.user.clone(),
             idempotency_key: request.idempotency_key,
             request_hash: request.request_hash,

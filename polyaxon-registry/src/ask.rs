@@ -20,6 +20,9 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json";
 
+/// Header with the digest of the manifest that is answered.
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(20);
 
@@ -147,6 +150,30 @@ impl Registry {
         None
     }
 
+    /// The digest that the registry has under a tag now; `None` if it does not say.
+    pub async fn digest(
+        &self,
+        image: &Reference,
+        tag: &str,
+        credentials: &Credentials,
+    ) -> Option<String> {
+        for scheme in self.schemes(image.host()) {
+            let asked = self
+                .send(Method::HEAD, scheme, image, tag, credentials)
+                .await;
+            if let Ok(Some(answer)) = asked {
+                return answer
+                    .status()
+                    .is_success()
+                    .then(|| answer.headers().get(CONTENT_DIGEST)?.to_str().ok())
+                    .flatten()
+                    .filter(|digest| digest.starts_with("sha256:"))
+                    .map(str::to_owned);
+            }
+        }
+        None
+    }
+
     async fn ask(
         &self,
         scheme: &str,
@@ -172,11 +199,11 @@ impl Registry {
         method: Method,
         scheme: &str,
         image: &Reference,
-        digest: &str,
+        tag_or_digest: &str,
         credentials: &Credentials,
     ) -> Result<Option<Response>, String> {
         let url = format!(
-            "{scheme}://{}/v2/{}/manifests/{digest}",
+            "{scheme}://{}/v2/{}/manifests/{tag_or_digest}",
             image.host(),
             image.repository
         );

@@ -58,6 +58,13 @@ impl Reference {
         })
     }
 
+    /// Tag that a reference without digest names, `latest` if it names none.
+    pub fn tag(text: &str) -> &str {
+        let name = text.split_once('@').map_or(text, |(name, _)| name);
+        let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
+        last.split_once(':').map_or("latest", |(_, tag)| tag)
+    }
+
     /// Host that is asked.
     pub(crate) fn host(&self) -> &str {
         if self.registry == DOCKER_HUB {
@@ -75,6 +82,18 @@ fn has_upper_case(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_no_port() {
+        for (text, tag) in [
+            ("busybox", "latest"),
+            ("r.test:5000/a/b", "latest"),
+            ("r.test:5000/a/b:1.2", "1.2"),
+            ("a:x@sha256:00", "x"),
+        ] {
+            assert_eq!(Reference::tag(text), tag);
+        }
+    }
 
     #[test]
     fn references_are_read() {

@@ -34,6 +34,13 @@ pub fn dockerfile_path(pod: &PodPlan) -> Option<String> {
     dockerfile::path(pod)
 }
 
+/// Names of the images that a build starts from, as far as its Dockerfile or its log tells.
+pub fn base_images(pod: &PodPlan, observer: &BuildObserver) -> Vec<String> {
+    let text = dockerfile::generated(pod).or_else(|| observer.dockerfile());
+    let instructions = text.as_deref().map(Instructions::read);
+    observer.with_log(|log| result::base_images(pod, instructions.as_ref(), log))
+}
+
 /// Adds to the final status of a build what its log and its ending say.
 pub fn complete(update: &mut StatusUpdate, pod: &PodPlan, observer: &BuildObserver) {
     if !update.is_final() {

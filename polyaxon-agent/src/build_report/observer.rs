@@ -25,6 +25,8 @@ struct State {
     log: BuildLog,
     positions: BTreeMap<String, Position>,
     dockerfile: Option<String>,
+    /// Digest by name of base image, as registries told it.
+    base_digests: BTreeMap<String, String>,
 }
 
 /// What is known of a build from the output of its containers.
@@ -93,6 +95,15 @@ impl BuildObserver {
 
     pub(super) fn dockerfile(&self) -> Option<String> {
         self.lock().dockerfile.clone()
+    }
+
+    /// What registries have under the names of base images.
+    pub fn set_base_digests(&self, digests: Vec<(String, String)>) {
+        self.lock().base_digests.extend(digests);
+    }
+
+    pub(super) fn base_digest(&self, name: &str) -> Option<String> {
+        self.lock().base_digests.get(name).cloned()
     }
 
     /// Looks at the log as it stands.

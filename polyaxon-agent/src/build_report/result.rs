@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use polyaxon_proto::runs::v1::base_image::Source;
 use polyaxon_proto::runs::v1::build_step::Kind;
 use polyaxon_proto::runs::v1::{BaseImage, BuildResult, BuildStep};
+use polyaxon_spec::plan::PodPlan;
 
-use super::{Known, dockerfile};
-use crate::classify::BuildLog;
+use super::{BuildObserver, Known, dockerfile};
+use crate::classify::{BuildLog, Instructions, Unpacking};
 use crate::machine::StatusUpdate;
 
 /// Entries of a list that are sent.
@@ -32,15 +34,10 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
         return;
     }
     let build = update.build.get_or_insert_with(BuildResult::default);
-    let images = match known.instructions {
-        Some(file) => file.base_images(&dockerfile::flag(known.pod, "build-arg")),
-        None => log.retrieved().to_vec(),
-    };
-    build.base_images = images
+    build.base_images = base_images(known.pod, known.instructions, log)
         .iter()
-        .filter(|image| *image != "scratch")
         .take(MAX_ENTRIES)
-        .map(|image| base_image(image))
+        .map(|image| base_image(image, known.observer))
         .collect();
     build.cache_hits = all_cut(log.cache_hits());
     build.cache_misses = all_cut(log.cache_misses());
@@ -48,13 +45,32 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
     build.cache_error = log.cache_errors().first().cloned().unwrap_or_default();
 }
 
-fn base_image(name: &str) -> BaseImage {
+/// Images that a build starts from: those of the Dockerfile, else those of the log.
+pub(super) fn base_images(
+    pod: &PodPlan,
+    instructions: Option<&Instructions>,
+    log: &BuildLog,
+) -> Vec<String> {
+    let mut images = match instructions {
+        Some(file) => file.base_images(&dockerfile::flag(pod, "build-arg")),
+        None => log.retrieved().to_vec(),
+    };
+    images.retain(|image| image != "scratch");
+    images
+}
+
+fn base_image(name: &str, observer: &BuildObserver) -> BaseImage {
+    let (digest, source) = match name.split_once('@') {
+        Some((_, digest)) => (digest.to_owned(), Source::Name),
+        None => match observer.base_digest(name) {
+            Some(digest) => (digest, Source::Registry),
+            None => (String::new(), Source::Unspecified),
+        },
+    };
     BaseImage {
         name: cut(name),
-        digest: name
-            .split_once('@')
-            .map(|(_, digest)| digest.to_owned())
-            .unwrap_or_default(),
+        digest,
+        digest_source: source.into(),
     }
 }
 
@@ -67,19 +83,35 @@ fn timeline(log: &BuildLog) -> Vec<BuildStep> {
     let Some((first, last)) = log.span_ns() else {
         return Vec::new();
     };
-    let begun = log.steps().first().and_then(|step| step.started_ns);
+    let begun = log
+        .unpackings()
+        .first()
+        .and_then(|unpacking| unpacking.started_ns)
+        .or(log.steps().first().and_then(|step| step.started_ns));
     let mut timeline = vec![BuildStep {
         kind: Kind::Prepare.into(),
         seconds: seconds(Some(first), begun.or(log.push_started_ns()).or(Some(last))),
         ..BuildStep::default()
     }];
-    timeline.extend(log.steps().iter().take(MAX_ENTRIES).map(|step| BuildStep {
-        kind: Kind::Instruction.into(),
-        instruction: cut(&step.instruction),
-        stage: step.stage.unwrap_or_default(),
-        seconds: seconds(step.started_ns, step.ended_ns.or(Some(last))),
-        cached: log.cache_hits().contains(&step.instruction),
-    }));
+    let mut unpackings = log.unpackings().iter().peekable();
+    for (index, step) in log.steps().iter().take(MAX_ENTRIES).enumerate() {
+        while let Some(unpacking) = unpackings.next_if(|one| one.after_steps <= index) {
+            timeline.push(unpacked(unpacking, last));
+        }
+        timeline.push(BuildStep {
+            kind: Kind::Instruction.into(),
+            instruction: cut(&step.instruction),
+            stage: step.stage.unwrap_or_default(),
+            seconds: seconds(step.started_ns, step.ended_ns.or(Some(last))),
+            cached: step.cached,
+            snapshot_seconds: seconds(Some(0), Some(step.snapshot_ns)),
+        });
+    }
+    timeline.extend(
+        unpackings
+            .take(MAX_ENTRIES)
+            .map(|unpacking| unpacked(unpacking, last)),
+    );
     if let Some(started) = log.push_started_ns() {
         timeline.push(BuildStep {
             kind: Kind::Push.into(),
@@ -88,4 +120,13 @@ fn timeline(log: &BuildLog) -> Vec<BuildStep> {
         });
     }
     timeline
+}
+
+fn unpacked(unpacking: &Unpacking, last: i64) -> BuildStep {
+    BuildStep {
+        kind: Kind::Unpack.into(),
+        stage: unpacking.stage.unwrap_or_default(),
+        seconds: seconds(unpacking.started_ns, unpacking.ended_ns.or(Some(last))),
+        ..BuildStep::default()
+    }
 }

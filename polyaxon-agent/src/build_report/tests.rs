@@ -1,6 +1,7 @@
 //! Builds from their first line to what the hub is told.
 
 use bytes::Bytes;
+use polyaxon_proto::runs::v1::base_image::Source;
 use polyaxon_proto::runs::v1::build_step::Kind;
 use polyaxon_proto::runs::v1::{BuildResult, Failure};
 use polyaxon_spec::plan::{ContainerPlan, PodPlan, Role};
@@ -76,6 +77,7 @@ const LOG: &[(i64, &str)] = &[
     (2, "INFO[0002] Using caching version of cmd: RUN echo one"),
     (2, "INFO[0002] No cached layer found for cmd RUN false"),
     (3, "INFO[0003] RUN echo one"),
+    (3, "INFO[0003] Found cached layer, extracting to filesystem"),
     (4, "INFO[0004] RUN false"),
 ];
 
@@ -196,6 +198,90 @@ fn a_build_tells_what_it_did() {
         .map(|base| base.name.as_str())
         .collect();
     assert_eq!(images, ["busybox"]);
+}
+
+#[test]
+fn the_log_tells_each_phase() {
+    let observer = observed(&[
+        (0, "INFO[0000] Retrieving image manifest busybox"),
+        (
+            2,
+            "INFO[0002] Building stage 'busybox' [idx: '1', base-idx: '-1']",
+        ),
+        (2, "INFO[0002] Unpacking rootfs as cmd RUN one requires it."),
+        (3, "WARN[0003] Retrying operation after 1s due to EOF"),
+        (6, "INFO[0006] RUN one"),
+        (6, "INFO[0006] Initializing snapshotter ..."),
+        (6, "INFO[0006] Taking snapshot of full filesystem..."),
+        (8, "INFO[0008] Cmd: /bin/sh"),
+        (20, "output"),
+        (20, "INFO[0020] Taking snapshot of full filesystem..."),
+        (21, "INFO[0021] Pushed r.test/cache@sha256:1"),
+        (25, "INFO[0025] RUN one"),
+        (
+            25,
+            "INFO[0025] Found cached layer, extracting to filesystem",
+        ),
+        (26, "INFO[0026] COPY a /a"),
+        (26, "INFO[0026] Taking snapshot of files..."),
+        (27, "INFO[0027] Pushing image to r.test/a:1"),
+        (30, "INFO[0030] Pushed r.test/a@sha256:11"),
+    ]);
+    let mut told = update(Status::Succeeded, None);
+    complete(&mut told, &generated(), &observer);
+    let timeline = told.build.unwrap_or_default().timeline;
+    let steps: Vec<_> = timeline
+        .iter()
+        .map(|step| {
+            (
+                step.kind(),
+                step.seconds,
+                step.snapshot_seconds,
+                step.cached,
+            )
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            (Kind::Prepare, 2.0, 0.0, false),
+            (Kind::Unpack, 4.0, 0.0, false),
+            (Kind::Instruction, 19.0, 7.0, false),
+            (Kind::Instruction, 1.0, 0.0, true),
+            (Kind::Instruction, 1.0, 1.0, false),
+            (Kind::Push, 3.0, 0.0, false),
+        ]
+    );
+    let sum: f64 = timeline.iter().map(|step| step.seconds).sum();
+    assert!((sum - 30.0).abs() < 0.01, "the parts are the whole: {sum}");
+}
+
+#[test]
+fn digests_of_base_images_say_how_they_are_known() {
+    let observer = observed(LOG);
+    observer.set_dockerfile("FROM a@sha256:22\nFROM r.test/b:1\nFROM c\nFROM scratch\n".to_owned());
+    let pod = pod(&["-f=Other", "-c=/code"]);
+    assert_eq!(
+        base_images(&pod, &observer),
+        ["a@sha256:22", "r.test/b:1", "c"]
+    );
+    observer.set_base_digests(vec![("r.test/b:1".to_owned(), "sha256:33".to_owned())]);
+    let mut told = update(Status::Succeeded, None);
+    complete(&mut told, &pod, &observer);
+    let build = told.build.unwrap_or_default();
+    let bases: Vec<_> = build
+        .base_images
+        .iter()
+        .map(|base| (base.digest.as_str(), base.digest_source()))
+        .collect();
+    assert_eq!(
+        bases,
+        [
+            ("sha256:22", Source::Name),
+            ("sha256:33", Source::Registry),
+            ("", Source::Unspecified)
+        ]
+    );
 }
 
 #[test]

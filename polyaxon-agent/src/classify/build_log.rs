@@ -50,6 +50,23 @@ pub struct Step {
     pub started_ns: Option<i64>,
     /// When the next thing began.
     pub ended_ns: Option<i64>,
+    /// Its layer came from the cache.
+    pub cached: bool,
+    /// Nanoseconds of it that looking for changed files took.
+    pub snapshot_ns: i64,
+}
+
+/// The unpacking of a base image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unpacking {
+    /// Number of steps before it.
+    pub after_steps: usize,
+    /// Index of its stage among all stages of the Dockerfile.
+    pub stage: Option<u32>,
+    /// When it began, unix nanoseconds of the container's runtime.
+    pub started_ns: Option<i64>,
+    /// When the next thing began.
+    pub ended_ns: Option<i64>,
 }
 
 /// An image that was pushed or recognised as being there.
@@ -69,6 +86,9 @@ pub struct BuildLog {
     steps: Vec<Step>,
     stage: Option<u32>,
     unpacking_for: Option<String>,
+    unpackings: Vec<Unpacking>,
+    /// Since when changed files are looked for.
+    snapshot_since: Option<i64>,
     retrieved: Vec<String>,
     cache_hits: Vec<String>,
     cache_misses: Vec<String>,
@@ -180,6 +200,9 @@ impl BuildLog {
         if level != Level::Debug {
             self.show(&message);
         }
+        if level == Level::Info && !goes_on_beside(&message) {
+            self.end_phase(at_ns);
+        }
         if let Some(rest) = message.strip_prefix("Using caching version of cmd: ") {
             if self.has_room(self.cache_hits.len(), rest.len()) {
                 self.cache_hits.push(rest.trim_end().to_owned());
@@ -199,6 +222,20 @@ impl BuildLog {
                 .trim_end()
                 .strip_suffix(" requires it.")
                 .map(str::to_owned);
+            if self.unpackings.len() < MAX_FACTS {
+                self.unpackings.push(Unpacking {
+                    after_steps: self.steps.len(),
+                    stage: self.stage,
+                    started_ns: at_ns,
+                    ended_ns: None,
+                });
+            }
+        } else if message.starts_with("Taking snapshot of ") {
+            self.snapshot_since = at_ns;
+        } else if message.starts_with("Found cached layer, ") {
+            if let Some(step) = self.steps.last_mut() {
+                step.cached = true;
+            }
         } else if let Some(rest) = message.strip_prefix("Pushing layer ") {
             let layer = rest.trim_end().trim_end_matches(" to cache now");
             if self.has_room(self.cache_pushes.len(), layer.len()) {
@@ -212,6 +249,7 @@ impl BuildLog {
                 .iter()
                 .any(|layer| same_image(layer, image))
             {
+                self.end_phase(at_ns);
                 self.end_step(at_ns);
                 self.pushing = true;
                 self.push_ns = self.push_ns.or(at_ns);
@@ -237,8 +275,25 @@ impl BuildLog {
                     stage: self.stage,
                     started_ns: at_ns,
                     ended_ns: None,
+                    cached: false,
+                    snapshot_ns: 0,
                 });
             }
+        }
+    }
+
+    /// What the executor was doing between two lines is over.
+    fn end_phase(&mut self, at_ns: Option<i64>) {
+        if let Some(unpacking) = self.unpackings.last_mut()
+            && unpacking.ended_ns.is_none()
+        {
+            unpacking.ended_ns = at_ns;
+        }
+        if let Some((since, now)) = self.snapshot_since.take().zip(at_ns)
+            && let Some(step) = self.steps.last_mut()
+        {
+            let taken = now.saturating_sub(since).max(0);
+            step.snapshot_ns = step.snapshot_ns.saturating_add(taken);
         }
     }
 
@@ -293,6 +348,11 @@ impl BuildLog {
     /// The instruction that made the executor unpack the base image last.
     pub fn unpacking_for(&self) -> Option<&str> {
         self.unpacking_for.as_deref()
+    }
+
+    /// Base images that were unpacked, in order.
+    pub fn unpackings(&self) -> &[Unpacking] {
+        &self.unpackings
     }
 
     /// When the first and the last line were written, unix nanoseconds of the runtime.
@@ -353,6 +413,20 @@ impl BuildLog {
     pub fn last_lines(&self) -> Vec<String> {
         self.last_lines.iter().cloned().collect()
     }
+}
+
+/// Whether a line does not tell that something else has ended: layers are pushed to the cache
+/// beside the next instructions.
+fn goes_on_beside(message: &str) -> bool {
+    [
+        "Pushing layer ",
+        "Pushing image to ",
+        "Pushed ",
+        "credential providers ",
+        "Retrying operation ",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
 }
 
 fn is_instruction(message: &str) -> bool {

@@ -13,7 +13,7 @@ mod log_line;
 mod platform;
 mod registry_error;
 
-pub use build_log::{BuildLog, Pushed, Step};
+pub use build_log::{BuildLog, Pushed, Step, Unpacking};
 pub use class::{Class, Retry};
 pub use dockerfile::{Instruction, Instructions};
 pub use platform::{ContainerState, Intent, PlatformState};

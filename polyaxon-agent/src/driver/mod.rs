@@ -369,7 +369,10 @@ impl Driver {
             }
             Action::Confirm => {
                 if let Some(plan) = entry.plan.clone() {
-                    entry.tasks.spawn(self.tools.clone().confirm(plan));
+                    let observer = entry.observer.clone();
+                    entry
+                        .tasks
+                        .spawn(self.tools.clone().confirm(plan, observer));
                 }
             }
             Action::Remove => {

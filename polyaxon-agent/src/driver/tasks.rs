@@ -148,12 +148,22 @@ impl Tools {
         self.tell(&key, Event::Removed);
     }
 
-    pub(super) async fn confirm(self, plan: Arc<AttemptPlan>) {
+    pub(super) async fn confirm(
+        self,
+        plan: Arc<AttemptPlan>,
+        observer: Option<Arc<BuildObserver>>,
+    ) {
         let confirmation = match (&plan.build, plan.pod.main()) {
             (Some(build), Some(main)) => {
-                self.confirmer
-                    .confirm(self.executor.as_ref(), &plan.key, &main.name, build)
-                    .await
+                let confirm =
+                    self.confirmer
+                        .confirm(self.executor.as_ref(), &plan.key, &main.name, build);
+                let bases = async {
+                    let Some(observer) = observer else { return };
+                    let names = build_report::base_images(&plan.pod, &observer);
+                    observer.set_base_digests(self.confirmer.base_digests(build, &names).await);
+                };
+                tokio::join!(confirm, bases).0
             }
             _ => Confirmation::Undecided {
                 digest: None,

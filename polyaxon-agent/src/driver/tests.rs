@@ -18,7 +18,7 @@ use self::fake_hub::FakeHub;
 use super::*;
 use crate::hub::{HubClient, Identity, Link};
 use crate::planning::{AttemptPlan, BuildPlan, Refusal};
-use crate::registry::Registry;
+use polyaxon_registry::Registry;
 
 /// Kind of the items that are planned as builds.
 const BUILD: &str = "build";

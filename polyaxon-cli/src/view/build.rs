@@ -1,9 +1,13 @@
 //! What a build did, as rows for people.
 
+use polyaxon_proto::runs::v1::base_image::Source;
 use polyaxon_proto::runs::v1::build_step::Kind;
 use polyaxon_proto::runs::v1::{BuildResult, BuildStep};
 
 use super::result::step_name;
+
+/// Seconds from which on looking for changed files is worth a remark.
+const SHOWN_SNAPSHOT: f64 = 1.0;
 
 /// Fields and values: where the image comes from, how large it is, what the cache had, where the time went.
 pub(crate) fn rows(build: &BuildResult) -> Vec<(&'static str, String)> {
@@ -14,7 +18,12 @@ pub(crate) fn rows(build: &BuildResult) -> Vec<(&'static str, String)> {
         } else {
             format!("@{}", base.digest)
         };
-        rows.push(("base image", format!("{}{digest}", base.name)));
+        let remark = if base.digest_source() == Source::Registry {
+            " (what the registry had under this name after the build)"
+        } else {
+            ""
+        };
+        rows.push(("base image", format!("{}{digest}{remark}", base.name)));
     }
     if build.size_bytes > 0 {
         let layers = match build.layers {
@@ -42,8 +51,14 @@ fn row(build: &BuildResult, step: &BuildStep) -> (&'static str, String) {
     } else {
         ""
     };
+    let snapshot = if step.snapshot_seconds >= SHOWN_SNAPSHOT {
+        let seconds = time(step.snapshot_seconds);
+        format!(" ({seconds} of it looking for changed files)")
+    } else {
+        String::new()
+    };
     let text = format!(
-        "{:>7}  {cache:<10}  {}",
+        "{:>7}  {cache:<10}  {}{snapshot}",
         time(step.seconds),
         step.instruction
     );
@@ -98,6 +113,7 @@ mod tests {
             base_images: vec![BaseImage {
                 name: "busybox:1.36".to_owned(),
                 digest: "sha256:aa".to_owned(),
+                digest_source: Source::Registry.into(),
             }],
             cache_hits: vec!["RUN a".to_owned()],
             cache_misses: vec!["RUN b".to_owned()],
@@ -106,8 +122,12 @@ mod tests {
             size_bytes: 2_300_000,
             timeline: vec![
                 step(Kind::Prepare, "", 2.0, false),
+                step(Kind::Unpack, "", 3.0, false),
                 step(Kind::Instruction, "RUN a", 0.04, true),
-                step(Kind::Instruction, "RUN b", 75.25, false),
+                BuildStep {
+                    snapshot_seconds: 8.0,
+                    ..step(Kind::Instruction, "RUN b", 75.25, false)
+                },
                 step(Kind::Instruction, "ENV c=1", 0.0, false),
                 step(Kind::Push, "", 1.0, false),
             ],
@@ -118,13 +138,14 @@ mod tests {
             .map(|(name, value)| format!("{name}: {value}"))
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        base image: busybox:1.36@sha256:aa
+        base image: busybox:1.36@sha256:aa (what the registry had under this name after the build)
         size: 2.1 MiB in 2 layers
         cache: 1 found, 1 not found
         cache trouble: denied
         prepare:    2.0s
+        unpack:    3.0s
         step:    0.0s  cached      RUN a
-        step:   75.2s  not cached  RUN b
+        step:   75.2s  not cached  RUN b (8.0s of it looking for changed files)
         step:    0.0s              ENV c=1
         push:    1.0s
         ");

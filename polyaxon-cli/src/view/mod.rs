@@ -1,6 +1,7 @@
 //! The hub's messages as documents (`-o json`) and rows. Field names are part of the interface.
 
 pub(crate) mod access;
+pub(crate) mod attempts;
 pub(crate) mod build;
 pub(crate) mod component;
 pub(crate) mod failure;

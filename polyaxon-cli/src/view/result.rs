@@ -1,5 +1,6 @@
 //! What an attempt left behind, for programs.
 
+use polyaxon_proto::runs::v1::base_image::Source;
 use polyaxon_proto::runs::v1::build_step::Kind;
 use polyaxon_proto::runs::v1::{BaseImage, BuildResult, BuildStep, DockerfileLine, Failure};
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub(crate) struct BuildView {
 struct BaseImageView {
     name: String,
     digest: Option<String>,
+    /// `name` or `registry`.
+    digest_source: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +37,7 @@ struct StepView {
     instruction: Option<String>,
     stage: Option<u32>,
     seconds: f64,
+    snapshot_seconds: Option<f64>,
     cached: bool,
 }
 
@@ -87,6 +91,11 @@ impl From<&BaseImage> for BaseImageView {
         Self {
             name: base.name.clone(),
             digest: filled(&base.digest),
+            digest_source: match base.digest_source() {
+                Source::Name => Some("name"),
+                Source::Registry => Some("registry"),
+                Source::Unspecified => None,
+            },
         }
     }
 }
@@ -94,11 +103,13 @@ impl From<&BaseImage> for BaseImageView {
 impl From<&BuildStep> for StepView {
     fn from(step: &BuildStep) -> Self {
         let is_instruction = step.kind() == Kind::Instruction;
+        let has_stage = is_instruction || step.kind() == Kind::Unpack;
         Self {
             kind: step_name(step.kind()),
             instruction: filled(&step.instruction),
-            stage: is_instruction.then_some(step.stage),
+            stage: has_stage.then_some(step.stage),
             seconds: step.seconds,
+            snapshot_seconds: is_instruction.then_some(step.snapshot_seconds),
             cached: step.cached,
         }
     }
@@ -109,6 +120,7 @@ pub(crate) fn step_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Prepare => "prepare",
         Kind::Push => "push",
+        Kind::Unpack => "unpack",
         Kind::Instruction | Kind::Unspecified => "instruction",
     }
 }

@@ -4,6 +4,7 @@ use polyaxon_proto::runs::v1::{Event, Run, Status};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::attempts::EarlierView;
 use super::result::{BuildView, FailureView};
 use crate::ui::time;
 
@@ -48,6 +49,10 @@ pub(crate) struct RunView {
     reason: String,
     message: String,
     attempt: u32,
+    /// Attempts that it has at most, as it stands.
+    max_attempts: u32,
+    next_attempt_at: Option<String>,
+    earlier_attempts: Vec<EarlierView>,
     created_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
@@ -85,6 +90,9 @@ impl From<&Run> for RunView {
             reason: run.reason.clone(),
             message: run.message.clone(),
             attempt: run.attempt,
+            max_attempts: run.max_attempts,
+            next_attempt_at: time::exact(run.next_attempt_at.as_ref()),
+            earlier_attempts: run.earlier_attempts.iter().map(EarlierView::from).collect(),
             created_at: time::exact(run.created_at.as_ref()),
             started_at: time::exact(run.started_at.as_ref()),
             finished_at: time::exact(run.finished_at.as_ref()),

@@ -2,6 +2,7 @@
 
 use polyaxon_proto::runs::v1::{Run, Status};
 
+use super::attempts;
 use super::failure::{self, Extent};
 use super::run::{is_final, status_name};
 use crate::ui::time;
@@ -22,6 +23,7 @@ pub(crate) fn lines(run: &Run, extent: Extent) -> Vec<String> {
         why(run),
     )];
     result(run, &mut lines);
+    lines.extend(attempts::lines(run));
     lines.extend(failure::lines(run, extent));
     lines
 }

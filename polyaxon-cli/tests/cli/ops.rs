@@ -5,7 +5,7 @@ use polyaxon_proto::runs::v1::Status;
 
 use crate::fake_hub::{FakeHub, State};
 use crate::process::Home;
-use crate::runs::{UUID, build, failed, hub_with, succeeded};
+use crate::runs::{UUID, build, failed, hub_with, retrying, succeeded};
 
 #[test]
 fn ls_in_a_pipe_and_as_json() -> Result<()> {
@@ -56,6 +56,22 @@ fn get_shows_what_a_build_did() -> Result<()> {
     let hub = FakeHub::start(hub_with(succeeded()))?;
     let home = Home::of(&hub)?;
     insta::assert_snapshot!(home.polyaxon(&["ops", "get", "-uid", UUID])?);
+    Ok(())
+}
+
+#[test]
+fn a_run_that_waits_for_another_attempt_says_why() -> Result<()> {
+    let hub = FakeHub::start(hub_with(retrying()))?;
+    let home = Home::of(&hub)?;
+    insta::assert_snapshot!(home.polyaxon(&["ops", "get", "-uid", UUID])?);
+    insta::assert_snapshot!(home.polyaxon(&["ops", "statuses", "-uid", UUID])?);
+    let json = home.polyaxon(&["ops", "statuses", "-uid", UUID, "-o", "json"])?;
+    let document: serde_json::Value = serde_json::from_str(&json.stdout)?;
+    assert_eq!(
+        document["earlier_attempts"][0]["failure"]["class"],
+        "registry_network"
+    );
+    assert_eq!(document["max_attempts"], 3);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use polyaxon_proto::runs::v1::build_step::Kind;
 use polyaxon_proto::runs::v1::{
-    BaseImage, BuildResult, BuildStep, DockerfileLine, Event, Failure, Run, Status,
+    BaseImage, BuildResult, BuildStep, DockerfileLine, EarlierAttempt, Event, Failure, Run, Status,
 };
 use polyaxon_proto::transfer::v1::LogChunk;
 
@@ -48,7 +48,7 @@ pub(crate) fn succeeded() -> Run {
             confirmed: true,
             base_images: vec![BaseImage {
                 name: "busybox:1.36".to_owned(),
-                digest: String::new(),
+                ..BaseImage::default()
             }],
             cache_hits: vec!["RUN true".to_owned()],
             timeline: vec![BuildStep {
@@ -86,6 +86,30 @@ pub(crate) fn failed() -> Run {
             }],
         }),
         ..build(Status::Failed)
+    }
+}
+
+/// A run that waits for its second attempt.
+pub(crate) fn retrying() -> Run {
+    Run {
+        attempt: 2,
+        max_attempts: 3,
+        finished_at: None,
+        reason: "RegistryNetwork".to_owned(),
+        message: "attempt 1 failed (registry_network): `r.test` could not be reached; attempt 2 of at most 3 begins in 6 seconds".to_owned(),
+        next_attempt_at: Some(at(81)),
+        earlier_attempts: vec![EarlierAttempt {
+            attempt: 1,
+            ended_at: Some(at(75)),
+            failure: Some(Failure {
+                class: "registry_network".to_owned(),
+                retry: "yes".to_owned(),
+                message: "`r.test` could not be reached".to_owned(),
+                hint: "check the host's name".to_owned(),
+                ..Failure::default()
+            }),
+        }],
+        ..build(Status::Retrying)
     }
 }
 

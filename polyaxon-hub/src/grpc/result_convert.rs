@@ -1,9 +1,13 @@
 //! What an attempt leaves behind, between our values and those of the protocol.
 
 use polyaxon_proto::runs::v1 as runs;
+use polyaxon_proto::runs::v1::base_image::Source;
 use polyaxon_proto::runs::v1::build_step::Kind;
 
-use crate::domain::run::{BaseImage, BuildResult, BuildStep, Failure, StepKind};
+use super::convert::timestamp;
+use crate::domain::run::{
+    BaseImage, BuildResult, BuildStep, DigestSource, EarlierAttempt, Failure, StepKind,
+};
 
 /// Entries of a list that are kept; agents send far fewer.
 const MAX_ENTRIES: usize = 2000;
@@ -23,6 +27,10 @@ pub(super) fn wire_build(build: BuildResult) -> runs::BuildResult {
         base_images: kept(build.base_images, |base| runs::BaseImage {
             name: base.name,
             digest: base.digest,
+            digest_source: base
+                .digest_source
+                .map_or(Source::Unspecified, wire_source)
+                .into(),
         }),
         cache_hits: build.cache_hits,
         cache_misses: build.cache_misses,
@@ -38,6 +46,7 @@ fn wire_step(step: BuildStep) -> runs::BuildStep {
         StepKind::Prepare => Kind::Prepare,
         StepKind::Instruction => Kind::Instruction,
         StepKind::Push => Kind::Push,
+        StepKind::Unpack => Kind::Unpack,
     };
     runs::BuildStep {
         kind: kind.into(),
@@ -45,6 +54,30 @@ fn wire_step(step: BuildStep) -> runs::BuildStep {
         stage: step.stage,
         seconds: std::time::Duration::from_millis(step.duration_ms).as_secs_f64(),
         cached: step.cached,
+        snapshot_seconds: std::time::Duration::from_millis(step.snapshot_ms).as_secs_f64(),
+    }
+}
+
+fn wire_source(source: DigestSource) -> Source {
+    match source {
+        DigestSource::Name => Source::Name,
+        DigestSource::Registry => Source::Registry,
+    }
+}
+
+fn digest_source(wire: Source) -> Option<DigestSource> {
+    match wire {
+        Source::Name => Some(DigestSource::Name),
+        Source::Registry => Some(DigestSource::Registry),
+        Source::Unspecified => None,
+    }
+}
+
+pub(super) fn wire_earlier(earlier: EarlierAttempt) -> runs::EarlierAttempt {
+    runs::EarlierAttempt {
+        attempt: earlier.attempt,
+        failure: Some(wire_failure(earlier.failure)),
+        ended_at: Some(timestamp(earlier.ended_at)),
     }
 }
 
@@ -57,6 +90,7 @@ pub(super) fn build(wire: runs::BuildResult) -> BuildResult {
         reason: wire.reason,
         executor_image: wire.executor_image,
         base_images: kept(wire.base_images, |base| BaseImage {
+            digest_source: digest_source(base.digest_source()),
             name: base.name,
             digest: base.digest,
         }),
@@ -73,15 +107,20 @@ fn step(wire: runs::BuildStep) -> BuildStep {
     let kind = match wire.kind() {
         Kind::Prepare => StepKind::Prepare,
         Kind::Push => StepKind::Push,
+        Kind::Unpack => StepKind::Unpack,
         Kind::Instruction | Kind::Unspecified => StepKind::Instruction,
     };
-    let duration = std::time::Duration::try_from_secs_f64(wire.seconds).unwrap_or_default();
+    let milliseconds = |seconds| {
+        let duration = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        u64::try_from(duration.as_millis()).unwrap_or_default()
+    };
     BuildStep {
         kind,
         instruction: wire.instruction,
         stage: wire.stage,
-        duration_ms: u64::try_from(duration.as_millis()).unwrap_or_default(),
+        duration_ms: milliseconds(wire.seconds),
         cached: wire.cached,
+        snapshot_ms: milliseconds(wire.snapshot_seconds),
     }
 }
 
@@ -136,6 +175,7 @@ mod tests {
             base_images: vec![runs::BaseImage {
                 name: "busybox".into(),
                 digest: "sha256:3".into(),
+                digest_source: Source::Registry.into(),
             }],
             cache_hits: vec!["RUN a".into()],
             cache_misses: vec!["RUN b".into()],
@@ -145,6 +185,7 @@ mod tests {
                 stage: 2,
                 seconds: 1.25,
                 cached: true,
+                snapshot_seconds: 0.5,
             }],
             layers: 3,
             size_bytes: 9,
@@ -176,6 +217,7 @@ mod tests {
     fn strange_values_do_no_harm() {
         let wire = runs::BuildStep {
             seconds: f64::NAN,
+            snapshot_seconds: -1.0,
             kind: 99,
             ..runs::BuildStep::default()
         };

@@ -5,7 +5,7 @@ use polyaxon_proto::runs::v1 as runs;
 use polyaxon_spec::state::Status;
 
 use super::convert::{maybe_timestamp, timestamp};
-use super::result_convert::{wire_build, wire_failure};
+use super::result_convert::{wire_build, wire_earlier, wire_failure};
 use crate::domain::run::{EventRecord, RunRecord};
 use crate::domain::session::{Directive, Order, Work};
 
@@ -79,6 +79,13 @@ pub(super) fn run(record: RunRecord) -> runs::Run {
         build: record.build.map(wire_build),
         failure: record.failure.map(wire_failure),
         agent: record.agent,
+        max_attempts: record.retries.most(),
+        next_attempt_at: maybe_timestamp(record.retries.at),
+        earlier_attempts: record
+            .earlier_attempts
+            .into_iter()
+            .map(wire_earlier)
+            .collect(),
         ..runs::Run::default()
     }
 }

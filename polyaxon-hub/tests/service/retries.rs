@@ -47,6 +47,20 @@ async fn a_failure_that_may_pass_is_tried_again_until_the_budget_is_used() {
             (waiting.status(), waiting.attempt),
             (RunStatus::Retrying, attempt + 1)
         );
+        assert_eq!(waiting.max_attempts, 3);
+        assert!(waiting.next_attempt_at.is_some() && waiting.failure.is_none());
+        let earlier: Vec<_> = waiting
+            .earlier_attempts
+            .iter()
+            .map(|earlier| {
+                let class = earlier.failure.as_ref().map(|failure| &failure.class[..]);
+                (earlier.attempt, class)
+            })
+            .collect();
+        let expected: Vec<_> = (1..=attempt)
+            .map(|attempt| (attempt, Some("registry_network")))
+            .collect();
+        assert_eq!(earlier, expected);
         assert!(
             agent.lease(1, 0).await.is_empty(),
             "the next attempt waits for its time"
@@ -69,6 +83,10 @@ async fn a_failure_that_may_pass_is_tried_again_until_the_budget_is_used() {
         .unwrap();
     let ended = user.get(&run).await;
     assert_eq!((ended.status(), ended.attempt), (RunStatus::Failed, 3));
+    assert_eq!(
+        (ended.earlier_attempts.len(), ended.next_attempt_at),
+        (2, None)
+    );
     let failure = ended.failure.unwrap();
     assert_eq!(
         (failure.class.as_str(), failure.retry.as_str()),

@@ -197,6 +197,28 @@ pub struct Run {
     /// JSON after composition and params; only in Get.
     #[prost(bytes = "bytes", tag = "25")]
     pub compiled: ::prost::bytes::Bytes,
+    /// Why there is more than one attempt, oldest first.
+    #[prost(message, repeated, tag = "26")]
+    pub earlier_attempts: ::prost::alloc::vec::Vec<EarlierAttempt>,
+    /// Attempts that the run has at most, as it stands: those that the cluster took
+    /// away do not count against it. 1: a failure is final.
+    #[prost(uint32, tag = "27")]
+    pub max_attempts: u32,
+    /// When the attempt begins that the run waits for; else not set.
+    #[prost(message, optional, tag = "28")]
+    pub next_attempt_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// An attempt that failed and was followed by another one.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EarlierAttempt {
+    /// From 1.
+    #[prost(uint32, tag = "1")]
+    pub attempt: u32,
+    /// Without the lines of log and Dockerfile.
+    #[prost(message, optional, tag = "2")]
+    pub failure: ::core::option::Option<Failure>,
+    #[prost(message, optional, tag = "3")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// What a build made.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -248,9 +270,57 @@ pub struct BaseImage {
     /// As the Dockerfile names it, arguments filled in.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// `sha256:` and 64 hex digits, where the name or the log tells it.
+    /// `sha256:` and 64 hex digits; empty: not known.
     #[prost(string, tag = "2")]
     pub digest: ::prost::alloc::string::String,
+    #[prost(enumeration = "base_image::Source", tag = "3")]
+    pub digest_source: i32,
+}
+/// Nested message and enum types in `BaseImage`.
+pub mod base_image {
+    /// How a digest is known.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Source {
+        Unspecified = 0,
+        /// The name says it: no other image can have been used.
+        Name = 1,
+        /// The registry had it under that name when the build had ended. Another one
+        /// was used if the tag moved meanwhile.
+        Registry = 2,
+    }
+    impl Source {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "SOURCE_UNSPECIFIED",
+                Self::Name => "NAME",
+                Self::Registry => "REGISTRY",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+                "NAME" => Some(Self::Name),
+                "REGISTRY" => Some(Self::Registry),
+                _ => None,
+            }
+        }
+    }
 }
 /// One part of a build's time.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -269,6 +339,9 @@ pub struct BuildStep {
     /// Its layer came from the cache.
     #[prost(bool, tag = "5")]
     pub cached: bool,
+    /// How much of it looking for changed files took.
+    #[prost(double, tag = "6")]
+    pub snapshot_seconds: f64,
 }
 /// Nested message and enum types in `BuildStep`.
 pub mod build_step {
@@ -292,6 +365,8 @@ pub mod build_step {
         Instruction = 2,
         /// The push of the image.
         Push = 3,
+        /// Unpacking a stage's base image.
+        Unpack = 4,
     }
     impl Kind {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -304,6 +379,7 @@ pub mod build_step {
                 Self::Prepare => "PREPARE",
                 Self::Instruction => "INSTRUCTION",
                 Self::Push => "PUSH",
+                Self::Unpack => "UNPACK",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -313,6 +389,7 @@ pub mod build_step {
                 "PREPARE" => Some(Self::Prepare),
                 "INSTRUCTION" => Some(Self::Instruction),
                 "PUSH" => Some(Self::Push),
+                "UNPACK" => Some(Self::Unpack),
                 _ => None,
             }
         }

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::ui::{Format, Table, time};
 use crate::view::failure::{excerpt, last_lines, outlook, place};
 use crate::view::run::{RunView, status_name};
-use crate::view::{build, summary};
+use crate::view::{attempts, build, summary};
 
 /// Show a run: status, result, failure
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         ("status", status_name(run.status())),
         ("reason", run.reason.clone()),
         ("message", run.message.clone()),
-        ("attempt", run.attempt.to_string()),
+        ("attempt", attempts::number(&run)),
         ("queue", run.queue.clone()),
         ("agent", run.agent.clone()),
         ("component", run.component.clone()),
@@ -74,6 +74,9 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         if !value.is_empty() {
             table.push([name.to_owned(), value]);
         }
+    }
+    for (name, value) in attempts::rows(&run) {
+        table.push([name, value]);
     }
     app.ui.table(&table)?;
     if app.ui.talk_is_terminal() {

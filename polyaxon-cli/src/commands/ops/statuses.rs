@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::follow::outcome::{goes_on, summarise};
 use crate::follow::screen::{Followed, Shown, show};
 use crate::ui::{Format, Table, time};
+use crate::view::attempts::{self, EarlierView};
 use crate::view::failure::{self, Extent};
 use crate::view::result::FailureView;
 use crate::view::run::{EventView, status_name};
@@ -55,6 +56,14 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         let document = json!({
             "uuid": run.uuid,
             "status": status_name(run.status()),
+            "attempt": run.attempt,
+            "max_attempts": run.max_attempts,
+            "next_attempt_at": time::exact(run.next_attempt_at.as_ref()),
+            "earlier_attempts": run
+                .earlier_attempts
+                .iter()
+                .map(EarlierView::from)
+                .collect::<Vec<_>>(),
             "failure": run.failure.as_ref().map(FailureView::from),
             "events": views,
         });
@@ -77,7 +86,10 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         log: false,
         excerpt: app.ui.talk_is_terminal(),
     };
-    for line in failure::lines(&run, extent) {
+    for line in attempts::lines(&run)
+        .into_iter()
+        .chain(failure::lines(&run, extent))
+    {
         app.ui.talk(line)?;
     }
     Ok(exit)

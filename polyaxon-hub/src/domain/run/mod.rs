@@ -7,7 +7,9 @@ mod retry;
 mod tests;
 
 pub use record::{Cause, EventRecord, NewRun, RunFilter, RunRecord, RunSpec};
-pub use result::{BaseImage, BuildResult, BuildStep, Failure, Retry, StepKind};
+pub use result::{
+    BaseImage, BuildResult, BuildStep, DigestSource, EarlierAttempt, Failure, Retry, StepKind,
+};
 pub use retry::{DEFAULT_RETRIES, NextAttempt, Retries};
 
 /// Reason of a stop that the hub asks for when a run's time is over.

@@ -5,8 +5,13 @@ use std::time::Duration;
 use polyaxon_spec::state::{Event, Rejected, Report, RunState, Status, transition};
 
 use super::retry::{self, NextAttempt};
-use super::{ABANDONED, BuildResult, DEADLINE_EXCEEDED, Failure, Retries, TIMED_OUT};
+use super::{
+    ABANDONED, BuildResult, DEADLINE_EXCEEDED, EarlierAttempt, Failure, Retries, TIMED_OUT,
+};
 use crate::domain::time::Millis;
+
+/// Earlier attempts that are kept; budgets are far smaller.
+const MAX_EARLIER: usize = 100;
 
 /// A run as the database keeps it, without its long texts.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +82,8 @@ pub struct RunRecord {
     pub failure: Option<Failure>,
     /// Its attempts.
     pub retries: Retries,
+    /// Those that failed before the newest one, oldest first.
+    pub earlier_attempts: Vec<EarlierAttempt>,
     /// Name of the token that created it.
     pub created_by: String,
     /// Names the call that created it.
@@ -192,7 +199,14 @@ impl RunRecord {
         if after.attempt > before.attempt {
             self.finished_at = None;
             self.build = None;
-            self.failure = None;
+            let failure = self.failure.take().unwrap_or_default();
+            if self.earlier_attempts.len() < MAX_EARLIER {
+                self.earlier_attempts.push(EarlierAttempt {
+                    attempt: before.attempt,
+                    failure: failure.brief(),
+                    ended_at: cause.now,
+                });
+            }
             self.object_name.clear();
             self.object_uid.clear();
         }
@@ -282,13 +296,27 @@ impl RunRecord {
         cause: Cause<'_>,
     ) -> Result<Option<EventRecord>, Rejected> {
         let failed = self.state.attempt;
-        let mut message = format!("attempt {failed} failed");
+        let class = self.failure.as_ref().map_or("", |failure| &failure.class);
+        let mut message = if class.is_empty() {
+            format!("attempt {failed} failed")
+        } else {
+            format!("attempt {failed} failed ({class})")
+        };
+        let mut retries = self.retries;
+        let counter = if next.is_free {
+            &mut retries.disruptions
+        } else {
+            &mut retries.used
+        };
+        *counter = counter.saturating_add(1);
+        retries.at = Some(cause.now.plus(next.after));
         if !cause.message.is_empty() {
             message = format!("{message}: {}", cause.message);
         }
         let message = format!(
-            "{message}; attempt {} begins in {} seconds",
+            "{message}; attempt {} of at most {} begins in {} seconds",
             failed.saturating_add(1),
+            retries.most(),
             next.after.as_secs()
         );
         let entry = self.change(
@@ -298,13 +326,7 @@ impl RunRecord {
                 ..cause
             },
         )?;
-        self.retries.at = Some(cause.now.plus(next.after));
-        let counter = if next.is_free {
-            &mut self.retries.disruptions
-        } else {
-            &mut self.retries.used
-        };
-        *counter = counter.saturating_add(1);
+        self.retries = retries;
         Ok(entry)
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::time::Millis;
+
 /// What a build made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,6 +44,18 @@ pub struct BaseImage {
     pub name: String,
     /// Empty: not known.
     pub digest: String,
+    /// How the digest is known.
+    pub digest_source: Option<DigestSource>,
+}
+
+/// How the digest of a base image is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DigestSource {
+    /// The name says it.
+    Name,
+    /// The registry had it under that name when the build had ended.
+    Registry,
 }
 
 /// One part of a build's time.
@@ -58,6 +72,8 @@ pub struct BuildStep {
     pub duration_ms: u64,
     /// Its layer came from the cache.
     pub cached: bool,
+    /// How much of it looking for changed files took, in milliseconds.
+    pub snapshot_ms: u64,
 }
 
 /// Which part of a build's time.
@@ -71,6 +87,8 @@ pub enum StepKind {
     Instruction,
     /// The push of the image.
     Push,
+    /// Unpacking a stage's base image.
+    Unpack,
 }
 
 /// Why an attempt failed.
@@ -97,6 +115,28 @@ pub struct Failure {
     pub dockerfile_line: u32,
     /// Lines around it, with their numbers.
     pub dockerfile_excerpt: Vec<(u32, String)>,
+}
+
+/// An attempt that failed and was followed by another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EarlierAttempt {
+    /// From 1.
+    pub attempt: u32,
+    /// Why it failed, without the lines of log and Dockerfile.
+    pub failure: Failure,
+    /// When the hub heard of it.
+    pub ended_at: Millis,
+}
+
+impl Failure {
+    /// The failure without the lines of log and Dockerfile.
+    #[must_use]
+    pub fn brief(mut self) -> Self {
+        self.last_lines.clear();
+        self.dockerfile_excerpt.clear();
+        self
+    }
 }
 
 /// Whether another attempt can help.

@@ -53,6 +53,15 @@ pub struct NextAttempt {
 }
 
 impl Retries {
+    /// Attempts that the run has at most, as it stands.
+    #[must_use]
+    pub fn most(&self) -> u32 {
+        self.written
+            .unwrap_or(self.default)
+            .saturating_add(self.disruptions)
+            .saturating_add(1)
+    }
+
     /// What follows a failure; `None`: nothing, the run has failed. `spread` shifts the pause, so that runs that
     /// failed together do not come back together.
     #[must_use]
@@ -147,6 +156,22 @@ mod tests {
         #[case] expected: u32,
     ) {
         assert_eq!(attempts(written, &failure(class, retry)), expected);
+    }
+
+    #[test]
+    fn what_the_cluster_takes_away_does_not_count() {
+        let most = |written, disruptions| {
+            Retries {
+                written,
+                disruptions,
+                ..Retries::default()
+            }
+            .most()
+        };
+        assert_eq!(
+            (most(None, 0), most(Some(0), 0), most(Some(4), 2)),
+            (3, 1, 7)
+        );
     }
 
     proptest! {

@@ -42,6 +42,7 @@ fn run() -> RunRecord {
         build: None,
         failure: None,
         retries: Retries::default(),
+        earlier_attempts: Vec::new(),
         created_by: "ci".into(),
         idempotency_key: None,
         request_hash: String::new(),
@@ -144,8 +145,9 @@ fn a_failure_that_may_pass_is_followed_by_another_attempt() {
     let told = fail(&mut run, 1000);
     assert_eq!((told.status, told.attempt), (Status::Retrying, 2));
     assert!(
-        told.message
-            .starts_with("attempt 1 failed: it failed; attempt 2 begins in "),
+        told.message.starts_with(
+            "attempt 1 failed (registry_network): it failed; attempt 2 of at most 3 begins in "
+        ),
         "{}",
         told.message
     );
@@ -155,6 +157,48 @@ fn a_failure_that_may_pass_is_followed_by_another_attempt() {
     let begun = run.resume_waiting(Millis(9000));
     assert_eq!(begun.last().map(|event| event.status), Some(Status::Queued));
     assert_eq!((run.retries.at, run.queued_at), (None, Millis(9000)));
+}
+
+#[test]
+fn why_earlier_attempts_failed_is_kept() {
+    let mut run = failing("evicted", Retry::Yes);
+    run.timeout = None;
+    run.deadline_at = None;
+    if let Some(failure) = &mut run.failure {
+        failure.message = "the node was drained".into();
+        failure.last_lines = vec!["a line".into()];
+    }
+    fail(&mut run, 1000);
+    assert_eq!((run.failure.clone(), run.retries.most()), (None, 4));
+    run.resume_waiting(Millis(9000));
+    run.change(Event::Lease, at(9001)).unwrap();
+    run.failure = Some(Failure {
+        class: "registry_network".into(),
+        retry: Some(Retry::Yes),
+        ..Failure::default()
+    });
+    fail(&mut run, 10_000);
+    let kept: Vec<_> = run
+        .earlier_attempts
+        .iter()
+        .map(|earlier| {
+            let failure = &earlier.failure;
+            (
+                earlier.attempt,
+                failure.class.as_str(),
+                failure.message.as_str(),
+                failure.last_lines.len(),
+                earlier.ended_at.0,
+            )
+        })
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            (1, "evicted", "the node was drained", 0, 1000),
+            (2, "registry_network", "", 0, 10_000)
+        ]
+    );
 }
 
 #[test]

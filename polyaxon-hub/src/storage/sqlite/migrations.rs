@@ -6,13 +6,18 @@ use sqlx::{SqlSafeStr as _, SqliteConnection};
 use crate::storage::StorageError;
 
 /// Version, name and statements of every step.
-const STEPS: [(i64, &str, &str); 2] = [
+const STEPS: [(i64, &str, &str); 3] = [
     (
         1,
         "first schema",
         include_str!("migrations/0001_first_schema.sql"),
     ),
     (2, "retries", include_str!("migrations/0002_retries.sql")),
+    (
+        3,
+        "earlier attempts",
+        include_str!("migrations/0003_earlier_attempts.sql"),
+    ),
 ];
 
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), StorageError> {

@@ -81,6 +81,7 @@ pub(super) fn run(row: &SqliteRow) -> Result<RunRecord, StorageError> {
             disruptions: row.small("disruptions")?,
             at: row.maybe_millis("retry_at")?,
         },
+        earlier_attempts: row.json("earlier_attempts")?,
         created_by: row.text("created_by")?,
         idempotency_key: row.maybe_text("idempotency_key")?,
         request_hash: row.text("request_hash")?,
@@ -150,7 +151,8 @@ pub(super) async fn save(
         "UPDATE run SET status = ?, rank = ?, overlay = ?, reason = ?, message = ?, pending = ?, attempt = ?, \
          fence = ?, report_seq = ?, event_seq = ?, session_id = ?, launch_deadline = ?, acknowledged = ?, \
          stop_requested = ?, stop_reason = ?, object_name = ?, object_uid = ?, build = ?, failure = ?, queued_at = ?, \
-         started_at = ?, finished_at = ?, deadline_at = ?, retries = ?, disruptions = ?, retry_at = ? WHERE uuid = ?",
+         started_at = ?, finished_at = ?, deadline_at = ?, retries = ?, disruptions = ?, retry_at = ?, \
+         earlier_attempts = ? WHERE uuid = ?",
     )
     .bind(run.state.base.as_str())
     .bind(i64::from(run.state.rank()))
@@ -178,6 +180,7 @@ pub(super) async fn save(
     .bind(i64::from(run.retries.used))
     .bind(i64::from(run.retries.disruptions))
     .bind(run.retries.at.map(|at| at.0))
+    .bind(to_json(&run.earlier_attempts)?)
     .bind(run.uuid.clone())
     .execute(connection)
     .await

@@ -100,6 +100,7 @@ pub(crate) async fn new_run(storage: &dyn Storage, queue: &str, key: Option<&str
             default: 3,
             ..Retries::default()
         },
+        earlier_attempts: Vec::new(),
         created_by: "ci".into(),
         idempotency_key: key.map(Into::into),
         request_hash: "h".into(),
