@@ -44,7 +44,7 @@ fn write(run: &mut Map<String, Json>, name: &str, value: &Json, strategy: Strate
     let model = runtime_of(run);
     let patch = match name {
         "cmd" => return write_command(run, value, strategy),
-        "env" => json!({"container": {"env": variables(value)}}),
+        "env" => json!({"container": {"env": variables(value, strategy)}}),
         "resources" => json!({"container": {"resources": resources(value)}}),
         _ => json!({name: value}),
     };
@@ -78,11 +78,18 @@ fn write_command(run: &mut Map<String, Json>, value: &Json, strategy: Strategy) 
     }
 }
 
-/// A null source tells a shortcut from a variable of a container, in the reference too.
-fn variables(value: &Json) -> Json {
+/// A null source tells a shortcut that was merged from a variable of a container, in the reference too.
+fn variables(value: &Json, strategy: Strategy) -> Json {
+    let is_merged = matches!(strategy, Strategy::PostMerge | Strategy::PreMerge);
     let variables = value.as_object().into_iter().flatten();
     variables
-        .map(|(name, value)| json!({"name": name, "value": value, "valueFrom": null}))
+        .map(|(name, value)| {
+            if is_merged {
+                json!({"name": name, "value": value, "valueFrom": null})
+            } else {
+                json!({"name": name, "value": value})
+            }
+        })
         .collect()
 }
 

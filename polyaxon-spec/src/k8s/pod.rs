@@ -114,7 +114,10 @@ pub(super) fn container(plan: &ContainerPlan) -> Value {
         }
     };
     put("name", json!(plan.name));
-    put("image", Value::String(image(plan)));
+    put(
+        "image",
+        json!(Some(image(plan)).filter(|image| !image.is_empty())),
+    );
     put("imagePullPolicy", json!(plan.image_pull_policy));
     put("command", json!(plan.command));
     put("args", json!(plan.args));

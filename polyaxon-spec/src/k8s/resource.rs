@@ -23,8 +23,8 @@ pub fn resource(plan: &PodPlan) -> Value {
             if let Some(replicas) = service.replicas {
                 spec.insert("replicas".into(), json!(replicas));
             }
-            if let Some(is_external) = service.is_external {
-                spec.insert("isExternal".into(), json!(is_external));
+            if service.is_external == Some(true) {
+                spec.insert("isExternal".into(), json!(true));
             }
             ("Service", "serviceSpec")
         }

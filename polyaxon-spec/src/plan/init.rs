@@ -42,6 +42,7 @@ pub(super) fn containers(
         } else if let Some(given) = &init.container {
             let mut container = container::read(given, &format!("{field}.container"))?;
             container.role = Role::Custom;
+            container.env = unique_variables(container.env);
             if container.name.is_empty() {
                 container.name = format!("init-{}", suffixes());
             }
@@ -224,7 +225,7 @@ fn initializer(
         }
     }
     container.role = work.role;
-    if work.role != Role::Custom && work.role != Role::Store {
+    if work.role != Role::Store {
         env.extend(variables(scene, Service::Initializer));
     }
     if scene.plugins.auth && work.role != Role::Store {

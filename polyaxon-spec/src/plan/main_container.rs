@@ -1,6 +1,6 @@
 //! The container that does the work.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::connections::{Additions, ResourceKind, catalog_variable};
 use super::container::{self, unique_variables};
@@ -42,6 +42,18 @@ pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
     Ok(main)
 }
 
+/// Adds the ports that a service listens on, where the container does not name them.
+pub(super) fn open_ports(main: &mut ContainerPlan, ports: &[u16]) {
+    for port in ports {
+        let is_known = |known: &Value| {
+            known.get("containerPort").and_then(Value::as_u64) == Some(u64::from(*port))
+        };
+        if !main.ports.iter().any(is_known) {
+            main.ports.push(json!({"containerPort": port}));
+        }
+    }
+}
+
 /// Adds what the main container and the user's sidecars share: mounts, variables, connections.
 pub(super) fn extend(
     scene: &Scene<'_>,
@@ -57,7 +69,7 @@ pub(super) fn extend(
             additions.add(resource, kind);
         }
     }
-    let mut mounts = own_mounts(scene);
+    let mut mounts = own_mounts(scene, container.role);
     mounts.append(&mut additions.mounts);
     for mount in mounts {
         if !container
@@ -97,8 +109,11 @@ pub(super) fn extend(
     container.env_from.append(&mut additions.env_from);
 }
 
-fn own_mounts(scene: &Scene<'_>) -> Vec<Mount> {
+/// What initializers bring is for main alone, and so are the tools.
+fn own_mounts(scene: &Scene<'_>, role: Role) -> Vec<Mount> {
     let plugins = &scene.plugins;
+    let is_main = role == Role::Main;
+    let inits: &[crate::model::Init] = if is_main { &scene.inits } else { &[] };
     let mut mounts = Vec::new();
     let mut add = |on: bool, volume: &str, path: &str, read_only: Option<bool>| {
         if on {
@@ -113,15 +128,20 @@ fn own_mounts(scene: &Scene<'_>) -> Vec<Mount> {
     add(plugins.auth, CONFIGS_VOLUME, CONFIGS_PATH, Some(true));
     add(plugins.docker, DOCKER_VOLUME, DOCKER_SOCKET, None);
     add(plugins.shm, SHM_VOLUME, "/dev/shm", None);
-    add(plugins.tmux, TOOLS_VOLUME, TOOLS_PATH, Some(true));
-    let shares_artifacts = plugins.collect_artifacts || scene.inits.iter().any(fills_artifacts);
+    add(
+        plugins.tmux && is_main,
+        TOOLS_VOLUME,
+        TOOLS_PATH,
+        Some(true),
+    );
+    let shares_artifacts = plugins.collect_artifacts || inits.iter().any(fills_artifacts);
     add(
         shares_artifacts,
         ARTIFACTS_VOLUME,
         ARTIFACTS_PATH,
-        Some(false),
+        plugins.collect_artifacts.then_some(false),
     );
-    for init in &scene.inits {
+    for init in inits {
         if let (Some(volume), Some(path)) = (context_volume(init), &init.path) {
             add(true, &volume, path, None);
         }

@@ -34,7 +34,11 @@ pub fn plan(
 ) -> Result<PodPlan, Report> {
     let scene = Scene::read(resolved, run, catalog)?;
     let init_containers = init::containers(&scene, suffixes)?;
-    let main = main_container::container(&scene)?;
+    let mut main = main_container::container(&scene)?;
+    let service = environment::service(&scene)?;
+    if let Some(service) = &service {
+        main_container::open_ports(&mut main, &service.ports);
+    }
     let mut containers = vec![main];
     containers.extend(sidecar::ours(&scene));
     containers.extend(sidecar::of_user(&scene, suffixes)?);
@@ -53,6 +57,6 @@ pub fn plan(
         sync_statuses: scene.plugins.sync_statuses,
         notifications: scene.plugins.notifications.clone(),
         has_destination: resolved.destination().is_some(),
-        service: environment::service(&scene)?,
+        service,
     })
 }

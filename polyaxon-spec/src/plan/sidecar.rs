@@ -98,7 +98,7 @@ pub(super) fn ours(scene: &Scene<'_>) -> Option<ContainerPlan> {
     })
 }
 
-/// The sidecars of the operation. They get what main gets; without the connections where
+/// The sidecars of the operation. They get what main gets from connections and plugins, and nothing where
 /// `plugins.sidecar.noConnections` is set.
 pub(super) fn of_user(
     scene: &Scene<'_>,
@@ -107,7 +107,7 @@ pub(super) fn of_user(
     let alone = fields(Some(&scene.plugins.sidecar))
         .and_then(|given| given.get("noConnections")?.as_bool())
         .unwrap_or(false);
-    let connections = if alone { Vec::new() } else { scene.of_main() };
+    let connections = scene.of_main();
     let items = scene.section.get("sidecars").and_then(Value::as_array);
     let mut sidecars = Vec::new();
     for (index, item) in items.into_iter().flatten().enumerate() {
@@ -116,7 +116,9 @@ pub(super) fn of_user(
         if sidecar.name.is_empty() {
             sidecar.name = format!("sidecar-{}", suffixes());
         }
-        extend(scene, &mut sidecar, &connections);
+        if !alone {
+            extend(scene, &mut sidecar, &connections);
+        }
         sidecars.push(sidecar);
     }
     Ok(sidecars)

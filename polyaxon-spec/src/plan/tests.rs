@@ -37,7 +37,7 @@ fn plan_of(document: Value, catalog: &Catalog) -> Result<PodPlan, Report> {
         params: Default::default(),
     };
     let run = run_context();
-    let resolved = resolve(&compiled, &run, catalog)?;
+    let resolved = preview(&compiled, &run, catalog)?;
     let mut count = 0;
     plan(&resolved, &run, catalog, &mut || {
         count += 1;
@@ -162,6 +162,59 @@ fn sidecars_of_the_user_can_do_without_connections() {
             mounts.iter().filter(|m| m.volume == "conf").count(),
             expected
         );
+    }
+}
+
+#[test]
+fn main_listens_on_the_ports_of_a_service() {
+    let document = json!({
+        "run": {
+            "kind": "service",
+            "ports": [80, 90],
+            "isExternal": false,
+            "container": {"image": "x", "ports": [{"containerPort": 90, "name": "b"}]},
+        },
+    });
+    let plan = plan_of(document, &catalog()).expect("planned");
+    let ports = &plan.main().expect("main").ports;
+    assert_eq!(
+        *ports,
+        [
+            json!({"containerPort": 90, "name": "b"}),
+            json!({"containerPort": 80})
+        ]
+    );
+    let printed = crate::k8s::resource(&plan);
+    assert_eq!(printed["serviceSpec"]["ports"], json!([80, 90]));
+    assert!(printed["serviceSpec"].get("isExternal").is_none());
+}
+
+#[test]
+fn what_initializers_bring_is_for_main_alone() {
+    let document = json!({
+        "plugins": {"tmux": true, "collectArtifacts": false},
+        "run": {
+            "kind": "job",
+            "init": [{"file": {"content": "c"}, "path": "/brought"}, {"file": {"content": "d"}}],
+            "sidecars": [{"image": "proxy", "name": "proxy"}],
+            "container": {"image": "x"},
+        },
+    });
+    let plan = plan_of(document, &catalog()).expect("planned");
+    let paths = |name: &str| {
+        let container = plan
+            .containers
+            .iter()
+            .find(|container| container.name == name);
+        let mounts = container.expect("the container").mounts.iter();
+        mounts.map(|mount| mount.path.clone()).collect::<Vec<_>>()
+    };
+    for path in ["/brought", "/plx-context/artifacts", "/opt/polyaxon/bin"] {
+        assert!(
+            paths(crate::plan::MAIN).iter().any(|found| found == path),
+            "{path}"
+        );
+        assert!(!paths("proxy").iter().any(|found| found == path), "{path}");
     }
 }
 

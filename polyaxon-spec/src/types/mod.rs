@@ -86,10 +86,11 @@ impl IoType {
     /// Reads a type as inputs and outputs declare it; no type is `any`.
     pub fn parse(text: Option<&str>, is_list: bool) -> Result<Self, TypeError> {
         let parsed = match text.map(str::trim) {
-            None | Some("") => Self::Named("any".to_owned()),
+            // Without a type nothing is checked, lists included.
+            None | Some("") => return Ok(Self::Named("any".to_owned())),
             Some(text) => parse::parse(text, 0)?,
         };
-        if is_list && !matches!(parsed, Self::List(_)) {
+        if is_list {
             return Ok(Self::List(Box::new(parsed)));
         }
         Ok(parsed)

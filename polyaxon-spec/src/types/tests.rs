@@ -136,8 +136,9 @@ fn validation_rules(#[case] rules: Value, #[case] value: Value, #[case] holds: b
 fn lists_come_from_the_flag_too() {
     let list = IoType::parse(Some("float"), true).expect("a known type");
     assert_eq!(list.coerce(&json!("[1.5]")), Ok(json!([1.5])));
-    assert_eq!(
-        IoType::parse(Some("List[int]"), true),
-        IoType::parse(Some("List[int]"), false)
-    );
+    let lists = IoType::parse(Some("List[int]"), true).expect("a known type");
+    assert_eq!(lists.coerce(&json!([["1"], [2]])), Ok(json!([[1], [2]])));
+    assert!(lists.coerce(&json!([1])).is_err());
+    let anything = IoType::parse(None, true).expect("no type");
+    assert_eq!(anything.coerce(&json!("x")), Ok(json!("x")));
 }
