@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::agent_config::AgentConfig;
 use crate::compose::CompiledOperation;
-use crate::resolve::resolve;
+use crate::resolve::preview;
 use crate::source::Source;
 
 fn catalog() -> Catalog {
