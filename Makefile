@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test e2e bench fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test e2e soak bench fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ cluster-down: ## End what `make cluster-up` started (its registries' images stay
 
 charts: ## Test the Helm charts and the Kustomize bases (builds Helm once)
 	@deploy/testbed/charts-test.sh
+
+soak: ## Kill hub and agent for SOAK_MINUTES, or POLYAXON_KILLS times, while builds run; print what was lost
+	@deploy/testbed/soak.sh
 
 bench: ## Run the benchmarks and print their table
 	@$(CARGO) run --quiet --locked -p xtask -- bench

@@ -1,9 +1,10 @@
 //! A proxy before a registry that answers chosen requests with an error, or cuts them off.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -19,6 +20,10 @@ pub enum Fault {
     Reset,
     /// The port answers nobody.
     Away,
+    /// The request passes after a pause of so many seconds.
+    Slow(u64),
+    /// The connection is reset and from then on the port refuses everybody, until [`FaultProxy::listen`].
+    Leave,
 }
 
 /// Which requests have it.
@@ -35,8 +40,11 @@ pub struct Rule {
 /// A running proxy; it lives as long as the process.
 #[derive(Debug, Clone)]
 pub struct FaultProxy {
-    address: String,
+    address: SocketAddr,
+    upstream: String,
     rule: Arc<Mutex<Option<Rule>>>,
+    /// `None` while the port refuses.
+    listener: Arc<Mutex<Option<TcpListener>>>,
 }
 
 impl FaultProxy {
@@ -45,75 +53,112 @@ impl FaultProxy {
     /// # Errors
     /// No port is free.
     pub fn start(upstream: &str) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        // Only to learn of a port that is free.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let proxy = Self {
-            address: listener.local_addr()?.to_string(),
-            rule: Arc::new(Mutex::new(None)),
+            address,
+            upstream: upstream.to_owned(),
+            rule: Arc::default(),
+            listener: Arc::default(),
         };
-        let rule = Arc::clone(&proxy.rule);
-        let upstream = upstream.to_owned();
+        proxy.listen()?;
+        Ok(proxy)
+    }
+
+    /// Answers at its port, again after [`Fault::Leave`].
+    ///
+    /// # Errors
+    /// Another program has the port.
+    pub fn listen(&self) -> Result<()> {
+        let listener = TcpListener::bind(self.address)?;
+        *self.lock() = Some(listener.try_clone()?);
+        let proxy = self.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let upstream = upstream.clone();
-                let rule = *rule.lock().unwrap_or_else(PoisonError::into_inner);
+                let rule = *proxy.rule.lock().unwrap_or_else(PoisonError::into_inner);
+                let proxy = proxy.clone();
                 // A connection that breaks off is what this proxy is for.
-                thread::spawn(move || serve(client, &upstream, rule).ok());
+                thread::spawn(move || proxy.serve(client, rule).ok());
             }
         });
-        Ok(proxy)
+        Ok(())
+    }
+
+    /// Refuses connections, and ends none.
+    pub fn leave(&self) {
+        if let Some(listener) = self.lock().take() {
+            // Wakes the thread that accepts; it closes the port.
+            let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
+        }
+    }
+
+    /// Whether it refuses connections.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.lock().is_none()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<TcpListener>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `host:port` of the proxy.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn address(&self) -> String {
+        self.address.to_string()
     }
 
     /// Sets the rule for connections from now on; `None`: everything passes.
     pub fn set(&self, rule: Option<Rule>) {
         *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = rule;
     }
-}
 
-fn serve(client: TcpStream, upstream: &str, rule: Option<Rule>) -> std::io::Result<()> {
-    if rule.is_some_and(|rule| rule.fault == Fault::Away) {
-        return reset(&client);
-    }
-    let mut first = [0];
-    client.peek(&mut first)?;
-    if first == TLS_HANDSHAKE {
-        return pass(client, TcpStream::connect(upstream)?);
-    }
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut request_line = String::new();
-    reader.read_line(&mut request_line)?;
-    let mut head = request_line.clone();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        if line.trim().is_empty() {
-            break;
+    fn serve(&self, client: TcpStream, rule: Option<Rule>) -> std::io::Result<()> {
+        let upstream = self.upstream.as_str();
+        if rule.is_some_and(|rule| rule.fault == Fault::Away) {
+            return reset(&client);
         }
-        if !line.to_ascii_lowercase().starts_with("connection:") {
-            head.push_str(&line);
+        let mut first = [0];
+        client.peek(&mut first)?;
+        if first == TLS_HANDSHAKE {
+            return pass(client, TcpStream::connect(upstream)?);
         }
+        let mut reader = BufReader::new(client.try_clone()?);
+        let mut request_line = String::new();
+        reader.read_line(&mut request_line)?;
+        let mut head = request_line.clone();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            if line.trim().is_empty() {
+                break;
+            }
+            if !line.to_ascii_lowercase().starts_with("connection:") {
+                head.push_str(&line);
+            }
+        }
+        // One request a connection, so that each has its own fate.
+        head.push_str("Connection: close\r\n\r\n");
+        let (method, path) = request_line.split_once(' ').unwrap_or_default();
+        if let Some(rule) = rule
+            && (rule.method.is_empty() || rule.method == method)
+            && path.contains(rule.path)
+        {
+            match rule.fault {
+                Fault::Status(status, code) => return answer(client, status, code),
+                Fault::Reset | Fault::Away => return reset(&client),
+                Fault::Slow(seconds) => thread::sleep(Duration::from_secs(seconds)),
+                Fault::Leave => {
+                    self.leave();
+                    return reset(&client);
+                }
+            }
+        }
+        let mut server = TcpStream::connect(upstream)?;
+        server.write_all(head.as_bytes())?;
+        server.write_all(reader.buffer())?;
+        pass(client, server)
     }
-    // One request a connection, so that each has its own fate.
-    head.push_str("Connection: close\r\n\r\n");
-    let (method, path) = request_line.split_once(' ').unwrap_or_default();
-    if let Some(rule) = rule
-        && (rule.method.is_empty() || rule.method == method)
-        && path.contains(rule.path)
-    {
-        return match rule.fault {
-            Fault::Status(status, code) => answer(client, status, code),
-            Fault::Reset | Fault::Away => reset(&client),
-        };
-    }
-    let mut server = TcpStream::connect(upstream)?;
-    server.write_all(head.as_bytes())?;
-    server.write_all(reader.buffer())?;
-    pass(client, server)
 }
 
 fn pass(mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
@@ -142,6 +187,6 @@ fn answer(mut client: TcpStream, status: u16, code: &str) -> std::io::Result<()>
 
 /// Closes with unread input, which the kernel turns into a reset.
 fn reset(client: &TcpStream) -> std::io::Result<()> {
-    rustix::net::sockopt::set_socket_linger(client, Some(std::time::Duration::ZERO))?;
+    rustix::net::sockopt::set_socket_linger(client, Some(Duration::ZERO))?;
     Ok(())
 }

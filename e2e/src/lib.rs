@@ -5,11 +5,13 @@
 //! (see [`testbed`]); the harness adds hub, agent and small servers per test.
 
 pub mod command;
+pub mod false_clock;
 pub mod fault_proxy;
 pub mod git_server;
 pub mod image;
 pub mod platform;
 pub mod services;
+pub mod small_disk;
 pub mod socket_gate;
 pub mod testbed;
 pub mod web_server;

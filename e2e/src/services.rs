@@ -1,5 +1,6 @@
 //! Hub and agent as processes of their own, to be killed and started again one by one.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -17,6 +18,9 @@ use crate::testbed::Testbed;
 /// Longest time that a command of a test may take.
 const COMMAND_LIMIT: Duration = Duration::from_mins(5);
 
+/// Name of the agent, and of its token.
+pub const AGENT: &str = "one";
+
 /// A hub and an agent on folders of their own; both are killed when dropped.
 #[derive(Debug)]
 pub struct Services {
@@ -25,6 +29,8 @@ pub struct Services {
     port: u16,
     hub: Option<Child>,
     agent: Option<Child>,
+    /// Variables of programs, by their names.
+    environment: BTreeMap<&'static str, Vec<(String, String)>>,
 }
 
 impl Services {
@@ -41,6 +47,16 @@ impl Services {
     /// # Errors
     /// One of both does not come up.
     pub fn start_on(testbed: Testbed) -> Result<Self> {
+        let mut services = Self::prepare(testbed)?;
+        services.start_both()?;
+        Ok(services)
+    }
+
+    /// Folders and settings; nothing runs yet.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn prepare(testbed: Testbed) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         for name in ["store", "secrets", "hub", "agent"] {
             fs::create_dir_all(folder.path().join(name))?;
@@ -51,24 +67,54 @@ impl Services {
         )?;
         // The port stays the same over restarts, as that of a deployed hub does.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut services = Self {
+        Ok(Self {
             testbed,
             folder,
             port,
             hub: None,
             agent: None,
-        };
-        services.start_hub()?;
-        let created = services.json(&[
-            "admin", "token", "create", "--scope", "agent", "--name", "one",
-        ])?;
-        let token = created["secret"].as_str().context("no token")?;
-        fs::write(services.path("agent.token"), token)?;
-        services.start_agent()?;
-        Ok(services)
+            environment: BTreeMap::new(),
+        })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Starts the hub, makes the agent's token and starts the agent.
+    ///
+    /// # Errors
+    /// One of both does not come up.
+    pub fn start_both(&mut self) -> Result<()> {
+        self.start_hub()?;
+        self.renew_agent_token()?;
+        self.start_agent()
+    }
+
+    /// Makes a token with the agent's name and gives it to agents that are started from now on.
+    ///
+    /// # Errors
+    /// The name has a token that is good.
+    pub fn renew_agent_token(&self) -> Result<()> {
+        let token = self.create_token("agent", AGENT)?;
+        fs::write(self.path("agent.token"), token)?;
+        Ok(())
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// The name has a token that is good.
+    pub fn create_token(&self, scope: &str, name: &str) -> Result<String> {
+        let created = self.json(&["admin", "token", "create", "--scope", scope, "--name", name])?;
+        let token = created["secret"].as_str().context("no token")?;
+        Ok(token.to_owned())
+    }
+
+    /// Variables for `polyaxon-hub` or `polyaxon-agent` when it is started next.
+    pub fn set_environment(&mut self, program: &'static str, variables: Vec<(String, String)>) {
+        self.environment.insert(program, variables);
+    }
+
+    /// A file or folder of the test.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -92,6 +138,9 @@ impl Services {
         let mut command = Command::new(self.testbed.binaries.join(program));
         if let Some(failpoint) = failpoint {
             command.env("POLYAXON_FAILPOINT", failpoint);
+        }
+        if let Some(variables) = self.environment.get(program) {
+            command.envs(variables.iter().map(|(name, value)| (name, value)));
         }
         command
             .current_dir(self.folder())
@@ -135,14 +184,17 @@ impl Services {
         Ok(())
     }
 
-    /// Waits until the agent has ended by itself.
+    /// Waits until the agent has ended by itself; one that goes on is killed.
     ///
     /// # Errors
-    /// It goes on.
+    /// It went on.
     pub fn wait_for_agents_end(&mut self, limit: Duration) -> Result<()> {
         let mut agent = self.agent.take().context("it does not run")?;
-        eventually(limit, || agent.try_wait()?.context("the agent still runs"))?;
-        Ok(())
+        let ended = eventually(limit, || agent.try_wait()?.context("the agent still runs"));
+        if ended.is_err() {
+            kill(Some(agent))?;
+        }
+        ended.map(|_| ())
     }
 
     fn agent_on(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
@@ -164,8 +216,13 @@ impl Services {
             ],
             failpoint,
         )?;
-        wait_for_line(&mut agent, "agent ready")?;
-        Ok(agent)
+        match wait_for_line(&mut agent, "agent ready") {
+            Ok(()) => Ok(agent),
+            Err(error) => {
+                kill(Some(agent))?;
+                Err(error)
+            }
+        }
     }
 
     /// Sends a signal (`STOP`, `CONT`) to the agent.
@@ -252,8 +309,12 @@ impl Services {
     /// # Errors
     /// It is not accepted.
     pub fn queue(&self, operation: &str) -> Result<String> {
-        fs::write(self.path("operation.yaml"), operation)?;
-        let run = self.json(&["run", "-f", "operation.yaml"])?;
+        let file = tempfile::Builder::new()
+            .prefix("operation-")
+            .suffix(".yaml")
+            .tempfile_in(self.folder())?;
+        fs::write(file.path(), operation)?;
+        let run = self.json(&["run", "-f", &file.path().display().to_string()])?;
         Ok(run["uuid"].as_str().context("no uuid")?.to_owned())
     }
 

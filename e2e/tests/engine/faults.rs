@@ -1,4 +1,4 @@
-//! Trouble around a build: the registry, the engine's socket, a second agent, a revoked token.
+//! Trouble around a build: what the registry answers, and a second agent.
 
 use std::time::Duration;
 
@@ -6,51 +6,18 @@ use anyhow::{Result, ensure};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::fault_proxy::{Fault, FaultProxy, Rule};
 use polyaxon_e2e::services::Services;
-use polyaxon_e2e::socket_gate::SocketGate;
 use polyaxon_e2e::testbed::Testbed;
-use serde_json::Value;
 
-const END: Duration = Duration::from_mins(3);
-
-fn operation(tag: &str, command: &str) -> String {
-    format!(
-        "kind: operation
-hubRef: kaniko
-params:
-  destination: {{connection: docker-connection, value: 'team/fault:{tag}'}}
-  cache: false
-termination: {{maxRetries: 0}}
-runPatch:
-  init:
-  - dockerfile: {{image: 'busybox:1.36', shell: /bin/sh, run: ['{command}']}}
-"
-    )
-}
+use crate::build::{END, ended, get, operation};
 
 fn behind_a_proxy() -> Result<(Services, FaultProxy)> {
     let testbed = Testbed::from_environment()?;
     let proxy = FaultProxy::start(&testbed.registry)?;
     let services = Services::start_on(Testbed {
-        registry: proxy.address().to_owned(),
+        registry: proxy.address(),
         ..testbed
     })?;
     Ok((services, proxy))
-}
-
-fn get(services: &Services, uuid: &str) -> Result<Value> {
-    services.json(&["ops", "get", "-uid", uuid])
-}
-
-fn ended(services: &Services, uuid: &str) -> Result<Value> {
-    eventually(END, || {
-        let run = get(services, uuid)?;
-        let status = run["status"].as_str().unwrap_or_default();
-        ensure!(
-            ["succeeded", "failed", "stopped"].contains(&status),
-            "{status}"
-        );
-        Ok(run)
-    })
 }
 
 #[test]
@@ -174,43 +141,8 @@ fn a_digest_is_believed_when_the_registry_says_so() -> Result<()> {
 
 #[test]
 #[ignore = "needs the test-bed: `make test`"]
-fn a_build_outlives_the_engines_socket() -> Result<()> {
-    let _turn = crate::turn();
-    let testbed = Testbed::from_environment()?;
-    let folder = tempfile::tempdir()?;
-    let gate = SocketGate::start(&folder.path().join("engine.sock"), &testbed.engine_socket)?;
-    let services = Services::start_on(Testbed {
-        engine_socket: gate.path().to_owned(),
-        ..testbed
-    })?;
-    let command = "for i in $(seq 1 40); do echo line-$i-end; sleep 0.2; done";
-    let uuid = services.queue(&operation("socket", command))?;
-    eventually(END, || {
-        ensure!(services.logs(&uuid)?.contains("line-3-end"), "no line yet");
-        Ok(())
-    })?;
-    gate.close();
-    std::thread::sleep(Duration::from_secs(15));
-    ensure!(get(&services, &uuid)?["status"] != "failed", "it gave up");
-    gate.open();
-    let run = ended(&services, &uuid)?;
-    ensure!(run["status"] == "succeeded", "{run:#}");
-    let log = services.logs(&uuid)?;
-    let lines: Vec<&str> = log
-        .lines()
-        .filter(|line| line.starts_with("line-"))
-        .collect();
-    let wanted: Vec<String> = (1..=40)
-        .map(|number| format!("line-{number}-end"))
-        .collect();
-    ensure!(lines == wanted, "{lines:?}");
-    Ok(())
-}
-
-#[test]
-#[ignore = "needs the test-bed: `make test`"]
 fn an_agent_that_wakes_up_does_nothing_twice() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let services = Services::start()?;
     let uuid = services.queue(&operation("paused", "echo begun; sleep 12; echo over"))?;
     eventually(END, || {
@@ -219,12 +151,16 @@ fn an_agent_that_wakes_up_does_nothing_twice() -> Result<()> {
     })?;
     let before = services.testbed().containers(&uuid)?;
     services.signal_agent("STOP")?;
-    let _second = services.start_second_agent()?;
+    let second = services.start_second_agent()?;
     ensure!(
         services.testbed().containers(&uuid)? == before,
         "the second one started something"
     );
     services.signal_agent("CONT")?;
+    // What is queued while both run is given to one of them, once.
+    let queued = (0..3)
+        .map(|number| services.queue(&operation(&format!("queued-{number}"), "echo once")))
+        .collect::<Result<Vec<_>>>()?;
     let run = ended(&services, &uuid)?;
     ensure!(
         run["status"] == "succeeded" && run["attempt"] == 1,
@@ -241,6 +177,34 @@ fn an_agent_that_wakes_up_does_nothing_twice() -> Result<()> {
     ensure!(
         log.lines().filter(|line| *line == "over").count() == 1,
         "{log}"
+    );
+    for uuid in &queued {
+        let run = ended(&services, uuid)?;
+        ensure!(
+            run["status"] == "succeeded" && run["attempt"] == 1,
+            "{run:#}\n{}",
+            services.log()
+        );
+        let log = services.logs(uuid)?;
+        ensure!(
+            log.lines().filter(|line| *line == "once").count() == 1,
+            "{log}"
+        );
+    }
+    ensure!(
+        services.log().matches("standing by").count() == 1,
+        "both speak in turns:\n{}",
+        services.log()
+    );
+    // The one that was started last dies: the other one speaks again.
+    drop(second);
+    let after = services.queue(&operation("after", "echo once"))?;
+    let run = ended(&services, &after)?;
+    ensure!(run["status"] == "succeeded", "{run:#}\n{}", services.log());
+    ensure!(
+        services.log().contains("this one speaks again"),
+        "{}",
+        services.log()
     );
     Ok(())
 }

@@ -7,63 +7,15 @@ use anyhow::{Context, Result, ensure};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::services::Services;
 
+use crate::build::{END, check_lines, check_one_end, print_lines, wait_for_text};
+
 /// Lines that the build prints, one after the other, over some seconds.
 const LINES: usize = 60;
 /// Times that the hub is killed in the middle of writes; `POLYAXON_KILLS` sets another number.
 const KILLS: u32 = 20;
-const END: Duration = Duration::from_mins(3);
 
 fn operation(tag: &str) -> String {
-    format!(
-        "kind: operation
-hubRef: kaniko
-params:
-  destination: {{connection: docker-connection, value: 'team/kill:{tag}'}}
-  cache: false
-runPatch:
-  init:
-  - dockerfile:
-      image: 'busybox:1.36'
-      shell: /bin/sh
-      run: ['for i in $(seq 1 {LINES}); do echo line-$i-end; sleep 0.1; done']
-"
-    )
-}
-
-/// Every line once and in order.
-fn check_lines(text: &str) -> Result<()> {
-    let seen: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("line-"))
-        .collect();
-    let wanted: Vec<String> = (1..=LINES)
-        .map(|number| format!("line-{number}-end"))
-        .collect();
-    ensure!(seen == wanted, "lines were lost or doubled: {seen:?}");
-    Ok(())
-}
-
-fn wait_for_line(services: &Services, uuid: &str, line: &str) -> Result<()> {
-    eventually(END, || {
-        let logs = services.logs(uuid)?;
-        ensure!(logs.contains(line), "{line} is not there yet");
-        Ok(())
-    })
-}
-
-/// The statuses of a run hold exactly one end.
-fn check_one_end(services: &Services, uuid: &str) -> Result<()> {
-    let statuses = services.json(&["ops", "statuses", "-uid", uuid])?;
-    let events = statuses["events"].as_array().context("no events")?;
-    let ends = events
-        .iter()
-        .filter(|event| {
-            ["succeeded", "failed", "stopped"].contains(&event["status"].as_str().unwrap_or(""))
-                && event["ignored"] != true
-        })
-        .count();
-    ensure!(ends == 1, "{statuses:#}");
-    Ok(())
+    crate::build::operation(tag, &print_lines(LINES, "0.1"))
 }
 
 #[test]
@@ -72,7 +24,7 @@ fn a_killed_agent_finds_its_build_again() -> Result<()> {
     let _turn = crate::turn();
     let mut services = Services::start()?;
     let uuid = services.queue(&operation("agent"))?;
-    wait_for_line(&services, &uuid, "line-5-end")?;
+    wait_for_text(&services, &uuid, "line-5-end")?;
     let before = services.testbed().containers(&uuid)?;
     services.kill_agent()?;
     std::thread::sleep(Duration::from_secs(1));
@@ -80,7 +32,7 @@ fn a_killed_agent_finds_its_build_again() -> Result<()> {
     let after = services.testbed().containers(&uuid)?;
     ensure!(before == after, "{before:?} became {after:?}");
     services.wait_for_status(&uuid, "succeeded", END)?;
-    check_lines(&services.logs(&uuid)?)?;
+    check_lines(&services.logs(&uuid)?, LINES)?;
     check_one_end(&services, &uuid)
 }
 
@@ -112,7 +64,7 @@ fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
         services
             .wait_for_status(&uuid, "succeeded", END)
             .with_context(|| failpoint.to_owned())?;
-        check_lines(&services.logs(&uuid)?).with_context(|| failpoint.to_owned())?;
+        check_lines(&services.logs(&uuid)?, LINES).with_context(|| failpoint.to_owned())?;
         check_one_end(&services, &uuid)?;
         let run = services.json(&["ops", "get", "-uid", &uuid])?;
         ensure!(run["attempt"] == 1, "{failpoint}: {run:#}");
@@ -131,7 +83,7 @@ fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
     let _turn = crate::turn();
     let mut services = Services::start()?;
     let uuid = services.queue(&operation("away"))?;
-    wait_for_line(&services, &uuid, "line-5-end")?;
+    wait_for_text(&services, &uuid, "line-5-end")?;
     services.kill_agent()?;
     // The build goes on for less than seven seconds.
     std::thread::sleep(Duration::from_secs(12));
@@ -139,7 +91,7 @@ fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
     services.wait_for_status(&uuid, "succeeded", END)?;
     let run = services.json(&["ops", "get", "-uid", &uuid])?;
     ensure!(run["build"]["confirmed"] == true, "{run:#}");
-    check_lines(&services.logs(&uuid)?)?;
+    check_lines(&services.logs(&uuid)?, LINES)?;
     check_one_end(&services, &uuid)
 }
 
@@ -160,7 +112,7 @@ fn following_a_log_survives_a_killed_hub() -> Result<()> {
         let uuid = runs["runs"][0]["uuid"].as_str().context("no run yet")?;
         Ok(uuid.to_owned())
     })?;
-    wait_for_line(&services, &uuid, "line-5-end")?;
+    wait_for_text(&services, &uuid, "line-5-end")?;
     for _ in 0..2 {
         services.kill_hub()?;
         std::thread::sleep(Duration::from_millis(700));
@@ -171,8 +123,8 @@ fn following_a_log_survives_a_killed_hub() -> Result<()> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{:?}\n{stderr}", output.status);
-    check_lines(&stdout)?;
-    check_lines(&services.logs(&uuid)?)?;
+    check_lines(&stdout, LINES)?;
+    check_lines(&services.logs(&uuid)?, LINES)?;
     check_one_end(&services, &uuid)
 }
 
@@ -182,7 +134,7 @@ fn a_run_whose_agent_never_comes_back_can_be_given_up() -> Result<()> {
     let _turn = crate::turn();
     let mut services = Services::start()?;
     let uuid = services.queue(&operation("lost").replace("sleep 0.1", "sleep 10"))?;
-    wait_for_line(&services, &uuid, "line-1-end")?;
+    wait_for_text(&services, &uuid, "line-1-end")?;
     let abandon = ["ops", "stop", "-uid", &uuid, "--abandon", "-y"];
     services
         .polyaxon(&abandon)?

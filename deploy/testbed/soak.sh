@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Kills hub and agent again and again while builds run, on a testbed of its own, and prints a table of what was lost.
+#
+#   SOAK_MINUTES=10 deploy/testbed/soak.sh
+#   POLYAXON_KILLS=200 deploy/testbed/soak.sh
+#
+# SOAK_SEED repeats an order of kills. The exit status is not 0 when anything was lost.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if [ $# -gt 0 ]; then
+    echo "soak: unknown argument \`$1\`: set SOAK_MINUTES, POLYAXON_KILLS or SOAK_SEED" >&2
+    exit 2
+fi
+
+mkdir -p .polyaxon
+POLYAXON_TESTBED_DIR=$(mktemp -d "$PWD/.polyaxon/soak.XXXXXX")
+export POLYAXON_TESTBED_DIR
+stop() {
+    local status=$?
+    trap - EXIT
+    echo "testbed: stopping" >&2
+    deploy/testbed/up.sh down || true
+    rm -rf "$POLYAXON_TESTBED_DIR" || true
+    exit "$status"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+variables=$(deploy/testbed/up.sh)
+eval "$variables"
+cargo run --quiet --profile ci --locked --package polyaxon-e2e --bin soak

@@ -1,0 +1,133 @@
+//! Builds that print numbered lines, and what every run has to be in the end.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::command::eventually;
+use polyaxon_e2e::services::Services;
+use serde_json::Value;
+
+/// Longest time until something that must come is there.
+pub(crate) const END: Duration = Duration::from_mins(3);
+
+/// An operation that builds an image with one `RUN`; nothing is cached, nothing is retried.
+pub(crate) fn operation(tag: &str, command: &str) -> String {
+    format!(
+        "kind: operation
+hubRef: kaniko
+params:
+  destination: {{connection: docker-connection, value: 'team/fault:{tag}'}}
+  cache: false
+termination: {{maxRetries: 0}}
+runPatch:
+  init:
+  - dockerfile: {{image: 'busybox:1.36', shell: /bin/sh, run: ['{command}']}}
+"
+    )
+}
+
+/// A command that prints `line-1-end` to `line-COUNT-end`, with a pause after each.
+pub(crate) fn print_lines(count: usize, pause: &str) -> String {
+    format!("for i in $(seq 1 {count}); do echo line-$i-end; sleep {pause}; done")
+}
+
+/// Every line once and in order.
+pub(crate) fn check_lines(text: &str, count: usize) -> Result<()> {
+    let seen: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("line-"))
+        .collect();
+    let wanted: Vec<String> = (1..=count)
+        .map(|number| format!("line-{number}-end"))
+        .collect();
+    ensure!(seen == wanted, "lines were lost or doubled: {seen:?}");
+    Ok(())
+}
+
+/// Waits until the log of a run has a text.
+pub(crate) fn wait_for_text(services: &Services, uuid: &str, text: &str) -> Result<()> {
+    eventually(END, || {
+        let logs = services.logs(uuid)?;
+        ensure!(logs.contains(text), "`{text}` is not there yet");
+        Ok(())
+    })
+}
+
+pub(crate) fn get(services: &Services, uuid: &str) -> Result<Value> {
+    services.json(&["ops", "get", "-uid", uuid])
+}
+
+/// Waits for the end of a run.
+pub(crate) fn ended(services: &Services, uuid: &str) -> Result<Value> {
+    eventually(END, || {
+        let run = get(services, uuid)?;
+        let status = run["status"].as_str().unwrap_or_default();
+        ensure!(is_end(status), "{status}");
+        Ok(run)
+    })
+}
+
+fn is_end(status: &str) -> bool {
+    ["succeeded", "failed", "stopped"].contains(&status)
+}
+
+/// Statuses that counted, in order.
+pub(crate) fn statuses(services: &Services, uuid: &str) -> Result<Vec<String>> {
+    let told = services.json(&["ops", "statuses", "-uid", uuid])?;
+    let events = told["events"].as_array().context("no events")?;
+    Ok(events
+        .iter()
+        .filter(|event| event["ignored"] != true)
+        .map(|event| event["status"].as_str().unwrap_or_default().to_owned())
+        .collect())
+}
+
+/// The statuses of a run hold exactly one end.
+pub(crate) fn check_one_end(services: &Services, uuid: &str) -> Result<()> {
+    let statuses = statuses(services, uuid)?;
+    let ends = statuses.iter().filter(|status| is_end(status)).count();
+    ensure!(ends == 1, "{statuses:?}");
+    Ok(())
+}
+
+/// Waits until no container of a run is left.
+pub(crate) fn check_nothing_left(services: &Services, uuid: &str) -> Result<()> {
+    eventually(Duration::from_secs(30), || {
+        let left = services.testbed().containers(uuid)?;
+        ensure!(left.is_empty(), "containers are left: {left:?}");
+        Ok(())
+    })
+}
+
+/// The run has succeeded, once, with all of its lines, and has left nothing.
+pub(crate) fn check_whole(services: &Services, uuid: &str, lines: usize) -> Result<()> {
+    let run = ended(services, uuid)?;
+    let whole = || {
+        ensure!(run["status"] == "succeeded", "{run:#}");
+        check_lines(&services.logs(uuid)?, lines)?;
+        check_one_end(services, uuid)?;
+        check_nothing_left(services, uuid)
+    };
+    whole().with_context(|| services.log())
+}
+
+/// Does the same for every item at once, in a thread each; the first error in their order is the answer.
+pub(crate) fn at_once<T: Copy + Send>(
+    items: &[T],
+    one: impl Fn(T) -> Result<()> + Sync,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let one = &one;
+        let threads: Vec<_> = items
+            .iter()
+            .map(|&item| scope.spawn(move || one(item)))
+            .collect();
+        let outcomes: Vec<_> = threads
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
+        outcomes
+            .into_iter()
+            .try_for_each(|outcome| outcome.ok().context("panicked").flatten())
+    })
+}

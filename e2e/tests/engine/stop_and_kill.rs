@@ -1,0 +1,104 @@
+//! A stop and a timeout while the agent is dead, at every moment of a run: it ends once, and nothing runs afterwards.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::services::Services;
+use polyaxon_e2e::testbed::Testbed;
+
+use crate::build::{
+    END, at_once, check_nothing_left, check_one_end, ended, get, operation, statuses,
+};
+
+/// Seconds from the first `starting` to the deadline of the runs that have one.
+const TIMEOUT: u64 = 6;
+
+/// Where the agent dies, how long the build would take, and how a run ends that was to be stopped then.
+const MOMENTS: [(&str, &str, &str); 6] = [
+    ("before-create", "sleep 300", "stopped"),
+    ("after-create", "sleep 300", "stopped"),
+    ("during-init", "sleep 300", "stopped"),
+    ("during-main", "sleep 300", "stopped"),
+    // The build had ended before anybody wanted it stopped, and its image is there.
+    ("before-final-report", "true", "succeeded"),
+    ("after-final-report", "true", "succeeded"),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cause {
+    Stop,
+    Timeout,
+}
+
+#[test]
+#[ignore = "needs the test-bed: `make test`"]
+fn a_stop_or_a_timeout_while_the_agent_is_dead_ends_the_run_once() -> Result<()> {
+    let _turn = crate::shared_turn();
+    at_once(&MOMENTS, |moment| {
+        let mut services = Services::start_on(Testbed::from_environment()?)?;
+        [Cause::Stop, Cause::Timeout]
+            .into_iter()
+            .try_for_each(|cause| {
+                one(&mut services, moment, cause)
+                    .with_context(|| format!("{cause:?} at {}", moment.0))
+            })
+    })
+}
+
+fn one(
+    services: &mut Services,
+    (failpoint, command, end): (&str, &str, &str),
+    cause: Cause,
+) -> Result<()> {
+    services.kill_agent()?;
+    services.start_agent_with_failpoint(failpoint)?;
+    let busybox = format!("{}/library/busybox:1.36", services.testbed().registry);
+    let mut text = operation(failpoint, command).replace(
+        "  init:\n",
+        &format!(
+            "  init:\n  - container: {{name: slow, image: '{busybox}', command: [sleep, '1']}}\n"
+        ),
+    );
+    if cause == Cause::Timeout {
+        text = text.replace(
+            "maxRetries: 0",
+            &format!("maxRetries: 0, timeout: {TIMEOUT}"),
+        );
+    }
+    let uuid = services.queue(&text)?;
+    services.wait_for_agents_end(END)?;
+    match cause {
+        // Of a run that has ended it says so, and that is what was wanted.
+        Cause::Stop => {
+            services
+                .polyaxon(&["ops", "stop", "-uid", &uuid, "-y"])?
+                .expect_status(0)?;
+        }
+        Cause::Timeout => std::thread::sleep(Duration::from_secs(TIMEOUT + 1)),
+    }
+    services.start_agent()?;
+    let run = ended(services, &uuid)?;
+    let in_time = run["status"] == "stopped" && run["reason"] == "DeadlineExceeded";
+    let expected = match (cause, end) {
+        (Cause::Timeout, "stopped") => in_time,
+        // On a slow machine the deadline comes before the build has ended.
+        (Cause::Timeout, _) => in_time || run["status"] == end,
+        (Cause::Stop, _) => run["status"] == end,
+    };
+    ensure!(expected, "{run:#}");
+    check_one_end(services, &uuid)?;
+    check_nothing_left(services, &uuid)?;
+    // Nothing comes back, and nothing more is told.
+    let told = statuses(services, &uuid)?;
+    std::thread::sleep(Duration::from_secs(2));
+    ensure!(
+        services.testbed().containers(&uuid)?.is_empty(),
+        "it runs again"
+    );
+    ensure!(
+        statuses(services, &uuid)? == told,
+        "{told:?} was not the end"
+    );
+    ensure!(get(services, &uuid)?["attempt"] == 1, "{run:#}");
+    Ok(())
+}
