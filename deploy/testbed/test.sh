@@ -22,6 +22,8 @@ tests() {
     if [ "$part" = cluster ]; then
         [ $# -gt 0 ] || deploy/testbed/charts-test.sh || failed=1
         [ $# -gt 0 ] || deploy/testbed/charts-cluster-test.sh || failed=1
+        cargo_test --package polyaxon-agent --features failpoints,cluster-tests --test kubernetes \
+            -- --include-ignored "$@" || failed=1
         cargo_test --package polyaxon-e2e --test cluster -- --include-ignored "$@" || failed=1
         return "$failed"
     fi

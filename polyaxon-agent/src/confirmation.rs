@@ -7,21 +7,10 @@ use tokio::time::Instant;
 
 use crate::attempt::AttemptKey;
 use crate::executor::Executor;
-use crate::machine::Confirmation;
 use crate::planning::BuildPlan;
-use polyaxon_registry::{Answer, Credentials, Reference, Registry, credentials_of};
-
-/// How long an answer is waited for; the image is pushed, so building again would not help.
-const PATIENCE: Duration = Duration::from_mins(5);
-
-/// Answers in a row that make an absence definite: registries copy between their own machines.
-const ABSENCES: u32 = 3;
-
-/// Longest pause between two questions.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// How long the size of a confirmed image is waited for.
-const SIZE_PATIENCE: Duration = Duration::from_secs(5);
+use polyaxon_registry::{
+    Confirmation, Credentials, LONGEST_PAUSE, PATIENCE, Reference, Registry, credentials_of,
+};
 
 /// How long the digests of base images are waited for.
 const BASE_PATIENCE: Duration = Duration::from_secs(3);
@@ -41,7 +30,8 @@ pub struct Confirmer {
 }
 
 impl Confirmer {
-    /// Reads the digest and asks the registry until it has answered, for five minutes at most.
+    /// Reads the digest and asks the registry until it has answered, for five minutes at most; where
+    /// somebody near the build has asked already, that is the answer.
     pub async fn confirm(
         &self,
         executor: &dyn Executor,
@@ -49,11 +39,17 @@ impl Confirmer {
         container: &str,
         build: &BuildPlan,
     ) -> Confirmation {
+        if let Some(confirmation) = executor.confirmation(key).await {
+            return confirmation;
+        }
         let digest = match self.claimed(executor, key, container, build).await {
             Ok(digest) => digest,
             Err(confirmation) => return confirmation,
         };
-        self.ask(build, digest).await
+        let credentials = |reference: &Reference| self.credentials(build, reference);
+        self.registry
+            .confirm(&build.image, digest, credentials, self.pause)
+            .await
     }
 
     /// Digests that registries have now for the names of base images, as far as they tell
@@ -102,85 +98,7 @@ impl Confirmer {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         };
-        let text = content.map(|content| String::from_utf8_lossy(&content).trim().to_owned());
-        match text {
-            Some(text) if is_digest(&text) => Ok(text),
-            Some(text) => Err(Confirmation::Absent {
-                digest: None,
-                reason: format!("the executor wrote `{text:.80}`, which is no digest"),
-            }),
-            None => Err(Confirmation::Absent {
-                digest: None,
-                reason: "the executor ended with status 0 and named no digest".to_owned(),
-            }),
-        }
-    }
-
-    async fn ask(&self, build: &BuildPlan, digest: String) -> Confirmation {
-        let reference = match Reference::parse(&build.image) {
-            Ok(reference) => reference,
-            Err(error) => {
-                return Confirmation::Undecided {
-                    digest: Some(digest),
-                    reason: error.to_string(),
-                };
-            }
-        };
-        let credentials = match self.credentials(build, &reference) {
-            Ok(credentials) => credentials,
-            Err(reason) => {
-                return Confirmation::NoCredentials {
-                    digest: Some(digest),
-                    reason,
-                };
-            }
-        };
-        let until = Instant::now() + PATIENCE;
-        let (mut pause, mut absences) = (self.pause, 0);
-        loop {
-            let reason = match self.registry.has(&reference, &digest, &credentials).await {
-                Ok(Answer::Present) => {
-                    let size = self.registry.size(&reference, &digest, &credentials);
-                    let size = tokio::time::timeout(SIZE_PATIENCE, size).await;
-                    return Confirmation::Confirmed {
-                        digest,
-                        size: size.ok().flatten(),
-                    };
-                }
-                Ok(Answer::Denied(reason)) => {
-                    return Confirmation::NoCredentials {
-                        digest: Some(digest),
-                        reason,
-                    };
-                }
-                Ok(Answer::Absent) => {
-                    absences += 1;
-                    let reason = format!(
-                        "the registry `{}` does not have `{digest}` in `{}`",
-                        reference.registry, reference.repository
-                    );
-                    if absences == ABSENCES {
-                        return Confirmation::Absent {
-                            digest: Some(digest),
-                            reason,
-                        };
-                    }
-                    reason
-                }
-                Err(error) => {
-                    absences = 0;
-                    error.to_string()
-                }
-            };
-            if Instant::now() + pause > until {
-                return Confirmation::Undecided {
-                    digest: Some(digest),
-                    reason,
-                };
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        Confirmation::claimed(content.as_deref())
     }
 
     fn credentials(&self, build: &BuildPlan, reference: &Reference) -> Result<Credentials, String> {
@@ -194,11 +112,6 @@ impl Confirmer {
         };
         credentials_of(&folder.join(secret), &reference.registry).map_err(|error| error.to_string())
     }
-}
-
-fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

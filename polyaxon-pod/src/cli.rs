@@ -201,6 +201,33 @@ pub(crate) struct SidecarArgs {
     /// Folder to collect into; by default the folder of the run in the mounted artifacts store
     #[arg(long)]
     pub(crate) store_path: Option<PathBuf>,
+    /// Whether artifacts are collected
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) collect: bool,
+    #[command(flatten)]
+    pub(crate) question: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Image that the main container pushes: once it has ended, its registry is asked for the digest
+    #[arg(long, value_name = "IMAGE", requires = "digest_file")]
+    pub(crate) confirm: Option<String>,
+    /// File with the digest that the main container names
+    #[arg(long, value_name = "FILE")]
+    pub(crate) digest_file: Option<PathBuf>,
+    /// Folder with the `config.json` of the registry's credentials
+    #[arg(long, value_name = "DIR")]
+    pub(crate) registry_secret: Option<PathBuf>,
+    /// PEM file of further certificate authorities
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Registry (`host:port`) that is spoken to over plain HTTP; may be repeated
+    #[arg(long, value_name = "REGISTRY")]
+    pub(crate) insecure_registry: Vec<String>,
+    /// Where the answer is left
+    #[arg(long, value_name = "FILE", default_value = "/dev/termination-log")]
+    pub(crate) answer_file: PathBuf,
 }
 
 #[cfg(test)]
@@ -224,6 +251,7 @@ mod tests {
     #[case("file", &["initializer", "file", "--file-context={\"content\":\"a\"}", "--filepath=/d", "--copy-path=/c", "--track"])]
     #[case("path", &["initializer", "path", "--connection-name=store", "--connection-kind=volume_claim", "--path-from=/s/a", "--path-to=/d/a", "--check-path"])]
     #[case("fswatch", &["initializer", "fswatch", "--path=/a"])]
+    #[case("sidecar", &["sidecar", "--collect=false", "--confirm=r/a:1", "--digest-file=/d", "--registry-secret=/s", "--ca-bundle=/c", "--insecure-registry=r:1"])]
     #[case("sidecar", &["sidecar", "--container-id=polyaxon-main", "--sleep-interval=2", "--sync-interval=-1", "--monitor-logs", "--monitor-spec"])]
     fn the_lines_of_pod_plans_are_understood(#[case] name: &str, #[case] line: &[&str]) {
         let arguments = std::iter::once("polyaxon").chain(line.iter().copied());

@@ -5,6 +5,7 @@ mod artifacts;
 mod auth;
 mod catalog;
 mod cli;
+mod confirm;
 mod copy;
 mod dockerfile;
 mod environment;

@@ -1,5 +1,5 @@
 //! The sidecar: collects the artifacts of the run into the mounted store, every now and then and
-//! once more when the main container has ended.
+//! once more when the main container has ended; then it asks the registry for what a build pushed.
 //!
 //! The end of main arrives as SIGTERM: Kubernetes sends it to a native sidecar, the `engine`
 //! executor does the same.
@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::catalog::{self, CatalogError};
 use crate::cli::SidecarArgs;
+use crate::confirm::{self, ConfirmError};
 use crate::copy::{self, CopyError};
 use crate::environment::Environment;
 use crate::ui;
@@ -34,15 +35,37 @@ pub(crate) enum SidecarError {
     Catalog(#[from] CatalogError),
     #[error("artifacts were not collected: {0}")]
     Copy(#[from] CopyError),
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
 }
 
-/// Returns when main has ended and what it left is in the store.
+/// Returns when main has ended, what it left is in the store, and the registry was asked.
 pub(crate) fn run(arguments: &SidecarArgs, environment: &Environment) -> Result<(), SidecarError> {
     let failed = |source| SidecarError::Signal {
         container: arguments.container_id.clone(),
         source,
     };
     let mut end = MainEnd::register().map_err(failed)?;
+    let collected = if arguments.collect {
+        collect_until(&mut end, arguments, environment)
+    } else {
+        end.wait(None).map(drop).map_err(failed)
+    };
+    // What a build pushed counts also when its artifacts are lost.
+    let confirmed = confirm::run(&arguments.question);
+    collected?;
+    Ok(confirmed?)
+}
+
+fn collect_until(
+    end: &mut MainEnd,
+    arguments: &SidecarArgs,
+    environment: &Environment,
+) -> Result<(), SidecarError> {
+    let failed = |source| SidecarError::Signal {
+        container: arguments.container_id.clone(),
+        source,
+    };
     let folders = folders(arguments, environment);
     let interval = u64::try_from(arguments.sync_interval)
         .ok()

@@ -99,3 +99,69 @@ fn a_store_that_is_not_mounted_is_said_at_the_end() {
         "{stderr}"
     );
 }
+
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A registry of one image that wants a password; answers this many requests.
+fn registry() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let authorized = request
+                .to_lowercase()
+                .contains("authorization: basic bwu6cgfzcw==");
+            let answer = if !authorized {
+                "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\n"
+            } else if request.contains(DIGEST) {
+                "200 OK\r\n"
+            } else {
+                "404 Not Found\r\n"
+            };
+            let text = format!("HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n");
+            let _closed_by_then = stream.write_all(text.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn the_registry_is_asked_for_the_digest_of_a_build() {
+    let address = registry();
+    for (digest, wanted) in [
+        (Some(DIGEST), r#""answer":"confirmed""#),
+        (Some("sha256:0"), "which is no digest"),
+        (None, r#""answer":"absent""#),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).display().to_string();
+        std::fs::create_dir(path("secret")).unwrap();
+        let secret = format!(r#"{{"auths":{{"{address}":{{"auth":"bWU6cGFzcw=="}}}}}}"#);
+        std::fs::write(path("secret/config.json"), secret).unwrap();
+        let child = start(
+            &[
+                "--collect=false",
+                &format!("--confirm={address}/team/app:1"),
+                &format!("--digest-file={}", path("digest")),
+                &format!("--registry-secret={}", path("secret")),
+                &format!("--insecure-registry={address}"),
+                &format!("--answer-file={}", path("answer")),
+            ],
+            &[],
+        );
+        wait_until_it_listens(&child);
+        if let Some(digest) = digest {
+            std::fs::write(path("digest"), format!("{digest}\n")).unwrap();
+        }
+        let (status, stderr) = end(child);
+        assert_eq!(status, Some(0), "{stderr}");
+        let answer = std::fs::read_to_string(path("answer")).unwrap();
+        assert!(answer.contains(wanted), "{answer}");
+        assert!(!format!("{answer}{stderr}").contains("bWU6"), "{stderr}");
+    }
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use polyaxon_registry::Confirmation;
 use tokio::sync::mpsc;
 
 use crate::attempt::AttemptKey;
@@ -187,6 +188,12 @@ pub trait Executor: Send + Sync + 'static {
         container: &str,
         follow: bool,
     ) -> BoxStream<'static, Result<LogPiece, ExecutorError>>;
+
+    /// What the registry said to somebody near the build, once main has ended with status 0;
+    /// `None` where the agent asks itself.
+    async fn confirmation(&self, _key: &AttemptKey) -> Option<Confirmation> {
+        None
+    }
 
     /// A file of a container, also of one that has ended; `None` when there is none.
     async fn read_file(

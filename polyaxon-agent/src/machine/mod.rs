@@ -335,7 +335,7 @@ impl Machine {
                 self.finish(outcome, now)
             }
             Some(image) if self.stop.is_some() => {
-                let (image, unasked) = (image.clone(), Confirmation::unasked());
+                let (image, unasked) = (image.clone(), report::unasked());
                 let strict = self.facts.require_confirmation;
                 self.finish(Outcome::built(image, unasked, &ending, strict), now)
             }
@@ -363,7 +363,7 @@ impl Machine {
         match &self.state {
             State::Idle | State::Waiting { .. } => self.end_without_object(),
             State::Pending | State::Running if first => vec![Action::Stop],
-            State::Confirming { .. } if first => self.confirmed(Confirmation::unasked(), now),
+            State::Confirming { .. } if first => self.confirmed(report::unasked(), now),
             State::Draining { outcome, until } => {
                 let until = (*until).min(now + DRAIN_STOPPED);
                 self.state = State::Draining {

@@ -1,50 +1,15 @@
 //! What the hub is told about an attempt.
 
 use polyaxon_proto::runs::v1::{BuildResult, Failure, Status};
+pub use polyaxon_registry::Confirmation;
 
 use crate::executor::Ending;
-use polyaxon_registry::ImageSize;
 
-/// What the registry said about the digest that the executor named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Confirmation {
-    /// The registry has the digest.
-    Confirmed {
-        /// `sha256:` and 64 hex digits.
-        digest: String,
-        /// How large the image is, if the registry said it.
-        size: Option<ImageSize>,
-    },
-    /// The registry says that it does not have it, or the executor named none.
-    Absent {
-        /// What the executor named.
-        digest: Option<String>,
-        /// A sentence.
-        reason: String,
-    },
-    /// Nobody could say within the time.
-    Undecided {
-        /// What the executor named.
-        digest: Option<String>,
-        /// A sentence.
-        reason: String,
-    },
-    /// The agent has no credentials that it can use.
-    NoCredentials {
-        /// What the executor named.
-        digest: Option<String>,
-        /// A sentence.
-        reason: String,
-    },
-}
-
-impl Confirmation {
-    /// A stop came before the registry had answered.
-    pub(super) fn unasked() -> Self {
-        Self::Undecided {
-            digest: None,
-            reason: "a stop was asked for before the registry had answered".to_owned(),
-        }
+/// A stop came before the registry had answered.
+pub(super) fn unasked() -> Confirmation {
+    Confirmation::Undecided {
+        digest: None,
+        reason: "a stop was asked for before the registry had answered".to_owned(),
     }
 }
 

@@ -27,6 +27,8 @@ use futures::stream::{self, BoxStream};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
+use polyaxon_registry::Confirmation;
+use polyaxon_spec::k8s::SIDECAR;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -139,6 +141,35 @@ impl KubernetesExecutor {
     }
 }
 
+impl KubernetesExecutor {
+    /// What the sidecar left as its message.
+    async fn sidecars_answer(&self, key: &AttemptKey) -> Confirmation {
+        let undecided = |reason: String| Confirmation::Undecided {
+            digest: None,
+            reason,
+        };
+        let snapshot = self.cluster.snapshot(key).pod;
+        let pod = match snapshot {
+            Some(pod) => Some(pod),
+            None => match self.objects(key).await {
+                Ok(objects) => objects.pods.into_iter().next().map(Arc::new),
+                Err(error) => return undecided(error.to_string()),
+            },
+        };
+        let Some(pod) = pod else {
+            return undecided("the pod is not there any more".to_owned());
+        };
+        let message = observe::message_of(&pod, SIDECAR);
+        match message.and_then(Confirmation::from_message) {
+            Some(confirmation) => confirmation,
+            None => undecided(format!(
+                "`{SIDECAR}` ended without an answer: {}",
+                message.unwrap_or("it left no message")
+            )),
+        }
+    }
+}
+
 /// Says that an attempt is watched, while it lives.
 struct Watched<'a>(&'a KubernetesExecutor, AttemptKey);
 
@@ -197,6 +228,10 @@ impl Executor for Arc<KubernetesExecutor> {
                 Err(error) => stream::once(async { Err(error) }).boxed(),
             })
             .boxed()
+    }
+
+    async fn confirmation(&self, key: &AttemptKey) -> Option<Confirmation> {
+        Some(self.sidecars_answer(key).await)
     }
 
     /// A container that has ended cannot be looked into: the sidecar says what is needed.

@@ -131,6 +131,18 @@ fn deleted(message: &str) -> Ending {
     }
 }
 
+/// What a container that has ended left as its message.
+pub(super) fn message_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+    let status = pod.status.as_ref()?;
+    let found = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses)
+        .flatten()
+        .find(|status| status.name == container)?;
+    terminated(found)?.message.as_deref()
+}
+
 /// Reason and message of the Job's failure.
 fn failed(job: &Job) -> Option<(String, String)> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
