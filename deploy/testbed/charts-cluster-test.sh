@@ -8,11 +8,12 @@
 # POLYAXON_E2E_CLUSTER_AGENT_IMAGE     image of the agent, on the node
 # POLYAXON_CLI                         the program `polyaxon`
 # Namespaces with the prefix `plx-charts` are its own, and go away at the end.
+# shellcheck disable=SC2016 # a Dockerfile's shell expands it
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 charts=$(realpath "$here/../helm")
 helm=${HELM:-$("$here/cluster-binaries.sh" helm)/helm}
-for name in KUBECONFIG POLYAXON_KUBECTL POLYAXON_E2E_CLUSTER_{HUB,AGENT,POD}_IMAGE POLYAXON_CLI; do
+for name in KUBECONFIG POLYAXON_KUBECTL POLYAXON_E2E_CLUSTER_{HUB,AGENT,POD,EXECUTOR}_IMAGE POLYAXON_E2E_CLUSTER_REGISTRY POLYAXON_CLI; do
     [ -n "${!name-}" ] || { echo "charts-cluster-test: \`$name\` is missing, see \`$0\` for what it is" >&2; exit 2; }
 done
 system=plx-charts runs=plx-charts-runs volume=plx-charts-hub
@@ -73,7 +74,30 @@ install_agent() {
     "$helm" upgrade --install polyaxon-agent "$charts/polyaxon-agent" --namespace "$system" --wait --timeout 120s \
         --set-string "image.repository=${POLYAXON_E2E_CLUSTER_AGENT_IMAGE%:*},image.tag=${POLYAXON_E2E_CLUSTER_AGENT_IMAGE##*:}" \
         --set "podImage=$POLYAXON_E2E_CLUSTER_POD_IMAGE,hub.url=https://polyaxon-hub.$system.svc:8000,hub.ca.configMap=hub-ca" \
-        --set "config.namespace=$runs" "$@" >"$work/notes" 2>"$work/output" || fail "helm: $(cat "$work/output")"
+        --values "$work/agent-values.yaml" "$@" >"$work/notes" 2>"$work/output" || fail "helm: $(cat "$work/output")"
+}
+# queue NAME DOCKERFILE-RUN: prints the run's id.
+queue() {
+    cat >"$work/$1.yaml" <<YAML
+version: 1.1
+kind: operation
+name: $1
+hubRef: kaniko
+plugins: {collectArtifacts: false}
+params:
+  destination: {connection: docker-connection, value: "charts/$1:1"}
+runPatch:
+  init:
+  - dockerfile: {image: "busybox:1.36", run: ["$2"]}
+YAML
+    polyaxon run -f "$work/$1.yaml" -o json | jq --raw-output .uuid
+}
+# is STATUS ID
+is() {
+    local status
+    status=$(polyaxon ops get -uid "$2" -o json | jq --raw-output .status)
+    echo "run $2 is $status"
+    [ "$status" = "$1" ]
 }
 # The port is that of the first line which `port-forward` prints.
 forward() {
@@ -115,6 +139,15 @@ openssl req -x509 "${new_key[@]}" -keyout "$work/ca.key" -out "$work/ca.crt" -su
 openssl req -x509 "${new_key[@]}" -CA "$work/ca.crt" -CAkey "$work/ca.key" -keyout "$work/tls.key" -out "$work/tls.crt" -subj /CN=hub \
     -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=DNS:localhost,DNS:polyaxon-hub.$system.svc" 2>/dev/null
 kubectl create secret tls hub-tls --cert="$work/tls.crt" --key="$work/tls.key" >/dev/null
+cat >"$work/agent-values.yaml" <<YAML
+config:
+  namespace: $runs
+  executorImage: $POLYAXON_E2E_CLUSTER_EXECUTOR_IMAGE
+  registryMirrors: ["$POLYAXON_E2E_CLUSTER_REGISTRY"]
+  insecureRegistries: ["$POLYAXON_E2E_CLUSTER_REGISTRY"]
+  connections:
+  - {name: docker-connection, kind: registry, schema: {url: "$POLYAXON_E2E_CLUSTER_REGISTRY"}}
+YAML
 kubectl create configmap hub-ca --from-file=ca.crt="$work/ca.crt" >/dev/null
 if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
     # Nothing makes volumes there, and a folder of the node gets no owner from its pod.
@@ -173,6 +206,14 @@ done
 ! kubectl auth can-i list jobs --namespace default --as "system:serviceaccount:$system:polyaxon-agent" --quiet || fail "the agent is confined to its namespaces"
 ok "the agent's rights are those of its Role, and Secrets are not among them"
 
+id=$(queue first 'echo built in a cluster') || fail "the hub takes a run"
+eventually 120 is succeeded "$id" || fail "a first build: $(cat "$work/output"; polyaxon ops logs -uid "$id" -nf)"
+polyaxon ops get -uid "$id" -o json | jq --exit-status .build.confirmed >/dev/null || fail "the digest is confirmed"
+ok "a first build"
+
+# While hub and agent are replaced, a build goes on and says a line each second.
+id=$(queue in-flight 'for i in $(seq 100 129); do echo line $i; sleep 1; done')
+eventually 60 is running "$id" || fail "a build is running: $(cat "$work/output")"
 before=$(kubectl get pod polyaxon-hub-0 --output jsonpath='{.metadata.uid}')
 install_hub --set persistence.whenDeleted=Delete --set podAnnotations.restarted=yes
 [ "$(kubectl get pod polyaxon-hub-0 --output jsonpath='{.metadata.uid}')" != "$before" ] || fail "an upgrade makes another pod"
@@ -182,6 +223,12 @@ ok "an upgrade of the hub keeps its data"
 install_agent --set config.maxRuns=3
 eventually 60 agent_ready || fail "the agent is ready after an upgrade: $(cat "$work/output")"
 ok "an upgrade of the agent's file restarts it"
+is running "$id" >"$work/output" || fail "the build goes on while hub and agent are replaced: $(cat "$work/output")"
+eventually 120 is succeeded "$id" || fail "the build ends well: $(cat "$work/output"; polyaxon ops get -uid "$id")"
+polyaxon ops logs -uid "$id" -nf --raw >"$work/log"
+[ "$(grep --only-matching --extended-regexp 'line 1[0-9][0-9]' "$work/log")" = "$(seq --format='line %g' 100 129)" ] ||
+    fail "no line of its log is lost or doubled: $(cat "$work/log")"
+ok "a build survives that hub and agent are replaced, and its log is whole"
 
 for release in polyaxon-agent polyaxon-hub; do
     "$helm" uninstall "$release" --namespace "$system" --wait >/dev/null
