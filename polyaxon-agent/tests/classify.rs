@@ -12,6 +12,7 @@ mod recorded;
 #[path = "classify/words.rs"]
 mod words;
 
+use polyaxon_agent::classify::{Class, Verdict};
 use recorded::{recorded, verdict};
 
 #[test]
@@ -55,19 +56,47 @@ fn cache_and_digest_are_read_from_the_log() {
     }
 }
 
-/// One example of every class, reviewed as prose.
+/// Every class with each of its pieces of advice and one example of what is said to have happened,
+/// reviewed as prose.
 #[test]
 fn the_words_of_every_class() {
     let mut words = BTreeMap::new();
     for run in recorded() {
         let (_, verdict) = verdict(&run);
         words
-            .entry(verdict.class.as_str())
-            .or_insert_with(|| format!("{}\n    {}", verdict.message, verdict.hint));
+            .entry((verdict.class.as_str(), verdict.hint))
+            .or_insert(verdict.message);
     }
+    let unconfirmed = Verdict::of(
+        Class::PushUnconfirmed,
+        "the registry `r.test` does not have `sha256:11` in `team/app`",
+    );
+    words.insert(
+        (unconfirmed.class.as_str(), unconfirmed.hint),
+        unconfirmed.message,
+    );
     let mut text = String::new();
-    for (class, words) in &words {
-        writeln!(text, "{class}\n    {words}").unwrap();
+    for ((class, hint), message) in &words {
+        writeln!(text, "{class}\n    {message}\n    {hint}").unwrap();
+    }
+    for class in Class::ALL {
+        let is_told = words.keys().any(|(told, _)| *told == class.as_str());
+        assert!(is_told, "{class} has no example");
     }
     insta::assert_snapshot!(text);
+}
+
+/// The page for users names every class with its verdict.
+#[test]
+fn the_page_of_failures_is_complete() {
+    let page = include_str!("../../docs/failures.md");
+    for class in Class::ALL {
+        let row = format!("| `{class}` | ");
+        let line = page.lines().find(|line| line.starts_with(&row));
+        let verdict = format!("| {} |", class.retry().as_str());
+        assert!(
+            line.is_some_and(|line| line.ends_with(&verdict)),
+            "{class}: {line:?}"
+        );
+    }
 }
