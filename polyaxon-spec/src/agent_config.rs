@@ -130,10 +130,14 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 
 fn check_connection(connection: &Connection) -> Result<(), String> {
     if !KINDS.contains(&connection.kind.as_str()) {
+        let kinds = KINDS.iter().copied();
+        let help = match crate::model::nearest(&connection.kind, kinds) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("write one of {}", KINDS.join(", ")),
+        };
         return Err(format!(
-            "`{}` is not a kind of connection; write one of {}",
-            connection.kind,
-            KINDS.join(", ")
+            "`{}` is not a kind of connection; {help}",
+            connection.kind
         ));
     }
     let missing = connection.missing_fields();

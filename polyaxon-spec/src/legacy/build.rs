@@ -133,7 +133,7 @@ impl Old {
                 at,
                 section,
                 "the code of the working directory is a part of the image",
-                "upload it with `-u`",
+                "this version uploads no folders: bring the code with an entry `git` in `build.runPatch.init`",
             );
         }
         let mut params = Vec::new();

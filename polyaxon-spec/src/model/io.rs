@@ -293,7 +293,18 @@ fn param_rules(
             .error(Code::BadValue, at, &path.field("ref"), message)
             .help = Some("it is `ops.NAME`, `runs.UUID` or `dag`".into());
     }
-    if !out.get("value").is_some_and(Json::is_string) {
+    if let Some(value) = out.get("value").and_then(Json::as_str) {
+        if !is_path_of_run(value) {
+            let message = format!("`{value}` is nothing that another run has");
+            let at = written(map, "value").map_or(node, |entry| &entry.value);
+            checker
+                .error(Code::BadValue, at, &path.field("value"), message)
+                .help = Some(
+                "it is `inputs`, `outputs`, `artifacts` or `io`, or one of them as `outputs.NAME`, or `globals.NAME`"
+                    .into(),
+            );
+        }
+    } else {
         checker
             .error(
                 Code::BadValue,
@@ -302,6 +313,24 @@ fn param_rules(
                 "a param with `ref` needs a `value` that is text",
             )
             .help = Some("name what to take, for example `value: outputs.image`".into());
+    }
+}
+
+/// Whether a value names what can be taken from another run: `outputs.image`, `{{ artifacts.model.path }}`.
+fn is_path_of_run(value: &str) -> bool {
+    let inner = value.trim();
+    let inner = inner
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"))
+        .unwrap_or(inner);
+    let parts: Vec<&str> = inner.trim().split('.').collect();
+    match parts.as_slice() {
+        [section] => matches!(*section, "inputs" | "outputs" | "artifacts" | "io"),
+        [section, name] => {
+            matches!(*section, "inputs" | "outputs" | "artifacts" | "globals") && !name.is_empty()
+        }
+        ["artifacts", name, part] => !name.is_empty() && !part.is_empty(),
+        _ => false,
     }
 }
 

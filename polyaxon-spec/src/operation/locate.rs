@@ -15,13 +15,20 @@ const OF_COMPONENTS: &[&str] = &["params", "inputs", "outputs", "run"];
 /// Fields that lead to the component.
 const SOURCES: &[&str] = &["hubRef", "pathRef", "urlRef", "dagRef"];
 
+/// How a field is found in what was written: its value, or its name.
+type Find = for<'a> fn(&'a Node, &str) -> Option<&'a Node>;
+
 impl Operation {
     /// Where a field of the operation, or of what it is composed to, was written; or else the nearest section around
     /// it. None if nothing was written in a file.
     pub fn locate(&self, field_path: &str) -> Option<Place> {
+        if let Some(place) = self.written_at(field_path, Node::find) {
+            return Some(place);
+        }
         let mut path = field_path;
         while !path.is_empty() {
-            if let Some(place) = self.written_at(path) {
+            // What is not there is shown by the name of what it would be in.
+            if let Some(place) = self.written_at(path, Node::find_key) {
                 return Some(place);
             }
             if self.is_from_flags(path) {
@@ -30,10 +37,21 @@ impl Operation {
             path = path.get(..path.rfind(['.', '[']).unwrap_or(0))?;
         }
         let root = field_path.split(['.', '[']).next()?;
+        if root == "build" {
+            // A file of the old format says what is built in its `run`.
+            return self.written_at("run", Node::find_key);
+        }
         let mut sources = SOURCES.iter().filter(|_| OF_COMPONENTS.contains(&root));
         sources
-            .find_map(|field| self.written_at(field))
+            .find_map(|field| self.written_at(field, Node::find))
             .or_else(|| self.declaration(field_path.strip_prefix("params.")?))
+    }
+
+    /// Whether a param is there, and no file says it.
+    fn is_from_flags(&self, path: &str) -> bool {
+        let name = path.strip_prefix("params.");
+        let params = self.fields().get("params");
+        name.is_some_and(|name| params.is_some_and(|params| params.get(name).is_some()))
     }
 
     /// Where an input or output of this name is declared.
@@ -49,20 +67,13 @@ impl Operation {
                     items.iter().position(is_named)
                 });
                 if let Some(index) = index {
-                    return self.place_of(&join(&section, &format!("{list}[{index}]")));
+                    return self.place_of(&join(&section, &format!("{list}[{index}]")), Node::find);
                 }
             }
             section = join(&section, "component");
             fields = fields.get("component")?.as_object()?;
         }
         None
-    }
-
-    /// Whether a param is there, and no file says it.
-    fn is_from_flags(&self, path: &str) -> bool {
-        let name = path.strip_prefix("params.");
-        let params = self.fields().get("params");
-        name.is_some_and(|name| params.is_some_and(|params| params.get(name).is_some()))
     }
 
     /// Gives places to the diagnostics of a composed document that have none. What was merged from several texts is
@@ -78,8 +89,8 @@ impl Operation {
     }
 
     /// The place of exactly this field, in the operation, its patch, or one of the components below it.
-    fn written_at(&self, path: &str) -> Option<Place> {
-        if let Some(place) = self.place_of(path) {
+    fn written_at(&self, path: &str, find: Find) -> Option<Place> {
+        if let Some(place) = self.place_of(path, find) {
             return Some(place);
         }
         let mut patched = path
@@ -87,23 +98,26 @@ impl Operation {
             .map(|rest| format!("runPatch.{rest}"));
         let mut path = path.to_owned();
         for _ in 0..DEEPEST {
-            if let Some(place) = patched.as_deref().and_then(|path| self.place_of(path)) {
+            if let Some(place) = patched
+                .as_deref()
+                .and_then(|path| self.place_of(path, find))
+            {
                 return Some(place);
             }
             path = join("component", &path);
             patched = patched.map(|patched| join("component", &patched));
-            if let Some(place) = self.place_of(&path) {
+            if let Some(place) = self.place_of(&path, find) {
                 return Some(place);
             }
         }
         None
     }
 
-    fn place_of(&self, path: &str) -> Option<Place> {
+    fn place_of(&self, path: &str, find: Find) -> Option<Place> {
         self.origins
             .iter()
             .rev()
-            .find_map(|origin| origin.node.find(within(path, &origin.section)?)?.place())
+            .find_map(|origin| find(&origin.node, within(path, &origin.section)?)?.place())
     }
 
     /// Where a text was written as a field of this name, or as an item of one.

@@ -3,17 +3,20 @@
 use serde_json::{Map, Value, json};
 
 use super::{Params, Section, check_document, coerce, declarations};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::model::Param;
 
 /// Checks params and writes their values, connections and flags into the document of a compiled operation.
 /// Params that nothing declares become entries of `contexts`.
 pub fn apply_to(mut document: Value, params: &Params) -> Result<Value, Report> {
     if let Some((name, _)) = params.iter().find(|(_, param)| param.reference.is_some()) {
-        return Err(Report::error(
+        return Err(Diagnostic::error(
             Code::Unsupported,
-            format!("param `{name}` takes its value from another run, which needs a pipeline"),
-        ));
+            format!("param `{name}` takes its value from another run, which is not supported by this version"),
+        )
+        .in_field(format!("params.{name}.ref"))
+        .with_help("write the value itself")
+        .into());
     }
     check_document(&document, params)?;
     let declared = declarations(&document);

@@ -194,41 +194,57 @@ fn requested(
         };
         match rendered {
             Value::String(name) if !name.is_empty() => listed.push(name),
-            _ => return Err(nameless(item, &field)),
+            _ => return Err(nameless(item, &field, written.params)),
         }
     }
     Ok(listed)
 }
 
-/// A name that renders to nothing: usually a param without its `connection`.
-fn nameless(item: &Value, field: &str) -> Report {
-    let template = item.as_str().filter(|text| is_template(text));
-    let param = template.and_then(|text| {
-        let (before, _) = text.split_once(".connection")?;
-        let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
-        before
-            .rsplit(|letter| !is_name(letter))
-            .next()
-            .filter(|name| !name.is_empty())
-    });
-    let diagnostic = match (param, template) {
-        (Some(param), _) => Diagnostic::error(
+/// A name that renders to nothing: usually a param without its `connection`, or one that is asked the wrong way.
+fn nameless(item: &Value, field: &str, params: &Params) -> Report {
+    let Some(text) = item.as_str().filter(|text| is_template(text)) else {
+        let message = "the name of a connection has to be text";
+        return Diagnostic::error(Code::UnknownConnection, message)
+            .in_field(field)
+            .into();
+    };
+    let diagnostic = match asked_param(text, params) {
+        Some((param, true)) => Diagnostic::error(
+            Code::UnknownConnection,
+            format!("the connection `{text}` renders to no name"),
+        )
+        .with_help(format!("write `{{{{ params.{param}.connection }}}}`")),
+        Some((param, false)) => Diagnostic::error(
             Code::UnknownConnection,
             format!("param `{param}` has no `connection`, and the component needs one"),
         )
         .with_help(format!(
             "write `{param}: {{value: ..., connection: NAME}}` under `params`"
         )),
-        (None, Some(text)) => Diagnostic::error(
+        None => Diagnostic::error(
             Code::UnknownConnection,
             format!("the connection `{text}` renders to no name"),
         ),
-        (None, None) => Diagnostic::error(
-            Code::UnknownConnection,
-            "the name of a connection has to be text",
-        ),
     };
     diagnostic.in_field(field).into()
+}
+
+/// The param whose attribute a template asks for, and whether it has a connection.
+fn asked_param<'a>(template: &'a str, params: &Params) -> Option<(&'a str, bool)> {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let names: Vec<&str> = template.split(|letter| !is_name(letter)).collect();
+    let before_connection = template
+        .split_once(".connection")
+        .and_then(|(before, _)| before.rsplit(|letter| !is_name(letter)).next());
+    let known = names
+        .iter()
+        .find(|name| params.contains_key(**name))
+        .copied();
+    let name = known
+        .or(before_connection)
+        .filter(|name| !name.is_empty())?;
+    let param = params.get(name);
+    Some((name, param.is_some_and(|param| param.connection.is_some())))
 }
 
 pub(super) fn unknown_connection(name: &str, field: &str, catalog: &Catalog) -> Diagnostic {

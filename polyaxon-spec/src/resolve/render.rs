@@ -254,10 +254,12 @@ impl Walk<'_> {
                     }
                     // The name may be a template too; the value is plain text now, and stays.
                     if let Some(name) = variable.get_mut("name") {
-                        self.any(name, &path, Keep::Text);
+                        self.any(name, &format!("{path}.name"), Keep::Text);
                     }
                 }
-                Err(error) => self.errors.push(diagnostic(&error, &path)),
+                Err(error) => self
+                    .errors
+                    .push(diagnostic(&error, &format!("{path}.value"))),
             }
         }
     }

@@ -103,6 +103,26 @@ impl Node {
         steps(field_path).try_fold(self, Self::child)
     }
 
+    /// The key of the field that a path leads to; the node itself for an item of a list.
+    pub fn find_key(&self, field_path: &str) -> Option<&Self> {
+        let (parent, last) = match field_path.rfind(['.', '[']) {
+            Some(at) => (self.find(field_path.get(..at)?)?, field_path.get(at + 1..)?),
+            None => (self, field_path),
+        };
+        let last = last.trim_end_matches(']');
+        match &parent.value {
+            Value::Mapping(map) => map
+                .get(last)
+                .or_else(|| {
+                    map.iter()
+                        .find(|(key, _)| camel(key) == last)
+                        .map(|(_, entry)| entry)
+                })
+                .map(|entry| &entry.key),
+            _ => parent.child(last),
+        }
+    }
+
     /// The node at a field path, or the deepest one on the way to it.
     pub fn nearest(&self, field_path: &str) -> &Self {
         let mut node = self;
