@@ -54,7 +54,7 @@ pub async fn run(
         settings.ca_bundle.as_deref(),
         settings.insecure_registries.clone(),
     )?;
-    let hub = HubClient::new(&cli.hub, &token)?;
+    let hub = HubClient::new(&cli.hub, &token)?.with_token_file(&cli.token_file);
     serve(
         &cli, &settings, catalog, executor, registry, hub, shutdown, ready,
     )

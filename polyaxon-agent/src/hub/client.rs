@@ -1,5 +1,7 @@
 //! Calls to the hub, with the agent's token.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use polyaxon_proto::agent::v1::agent_client::AgentClient;
@@ -71,6 +73,14 @@ impl From<Status> for HubError {
     }
 }
 
+fn bearer(token: &SecretString) -> Result<Bearer, HubError> {
+    let mut value: Bearer = format!("Bearer {}", token.expose_secret().trim())
+        .parse()
+        .map_err(|_| HubError::Denied("the token has characters that no token has".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 fn is_taken(status: &Status) -> bool {
     let reason = status.metadata().get("polyaxon-reason");
     reason.is_some_and(|reason| reason == "SESSION_TAKEN")
@@ -80,8 +90,12 @@ fn is_taken(status: &Status) -> bool {
 #[derive(Clone)]
 pub struct HubClient {
     channel: Channel,
-    token: MetadataValue<tonic::metadata::Ascii>,
+    token: Arc<RwLock<Bearer>>,
+    /// Where the token came from.
+    token_file: Option<PathBuf>,
 }
+
+type Bearer = MetadataValue<tonic::metadata::Ascii>;
 
 impl HubClient {
     /// A client for the hub at `url`; nothing is sent yet.
@@ -100,16 +114,39 @@ impl HubClient {
                 .tls_config(ClientTlsConfig::new().with_native_roots())
                 .map_err(|error| wrong(error.to_string()))?;
         }
-        let mut token: MetadataValue<_> = format!("Bearer {}", token.expose_secret().trim())
-            .parse()
-            .map_err(|_| {
-                HubError::Denied("the token has characters that no token has".to_owned())
-            })?;
-        token.set_sensitive(true);
         Ok(Self {
             channel: endpoint.connect_lazy(),
-            token,
+            token: Arc::new(RwLock::new(bearer(token)?)),
+            token_file: None,
         })
+    }
+
+    /// The same with a file that is read again when the token is refused.
+    #[must_use]
+    pub fn with_token_file(self, path: &Path) -> Self {
+        Self {
+            token_file: Some(path.to_owned()),
+            ..self
+        }
+    }
+
+    /// Reads the token anew; says whether there is another one.
+    pub fn renew_token(&self) -> bool {
+        let Some(text) = self
+            .token_file
+            .as_ref()
+            .and_then(|path| std::fs::read_to_string(path).ok())
+            .filter(|text| !text.trim().is_empty())
+        else {
+            return false;
+        };
+        let Ok(fresh) = bearer(&SecretString::from(text)) else {
+            return false;
+        };
+        let mut token = self.token.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *token != fresh;
+        *token = fresh;
+        changed
     }
 
     fn client(&self) -> AgentClient<Channel> {
@@ -119,7 +156,8 @@ impl HubClient {
     fn request<T>(&self, message: T, timeout: Option<Duration>) -> Request<T> {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
-        metadata.insert("authorization", self.token.clone());
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        metadata.insert("authorization", token.clone());
         metadata.insert(
             "x-client-version",
             MetadataValue::from_static(env!("CARGO_PKG_VERSION")),
@@ -193,5 +231,36 @@ impl HubClient {
         let request = self.request(request, Some(Duration::from_secs(2)));
         self.client().close_session(request).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_is_read_again_from_its_file() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("token");
+        let client = HubClient::new("http://127.0.0.1:1", &SecretString::from("old"));
+        let client = client.expect("client").with_token_file(&file);
+        let sent = |client: &HubClient| {
+            let request = client.request((), None);
+            let value = request.metadata().get("authorization").cloned();
+            value.expect("a token").to_str().expect("ASCII").to_owned()
+        };
+        for (text, changed, token) in [
+            (None, false, "old"),
+            (Some("\n"), false, "old"),
+            (Some("new\n"), true, "new"),
+            (Some("new"), false, "new"),
+        ] {
+            if let Some(text) = text {
+                std::fs::write(&file, text).expect("written");
+            }
+            let copy = client.clone();
+            assert_eq!(client.renew_token(), changed, "{text:?}");
+            assert_eq!(sent(&copy), format!("Bearer {token}"), "all copies have it");
+        }
     }
 }

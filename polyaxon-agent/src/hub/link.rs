@@ -114,11 +114,15 @@ impl Link {
                 }
                 Next::TryAgain => {
                     match error {
+                        HubError::Denied(_) if self.hub.renew_token() => {
+                            tracing::info!("the token file has another token: trying that one");
+                        }
                         HubError::Denied(reason) if manners.denied() => {
                             tracing::error!(
                                 reason,
                                 "the hub does not hear this agent any more; containers that run are left alone: \
-                                 start it with a new token of the same name, `polyaxon admin token create --scope agent`"
+                                 write a new token of the same name into the token file, \
+                                 `polyaxon admin token create --scope agent --name NAME`"
                             );
                             let _shutdown = self.events.send(LinkEvent::Denied(reason)).await;
                         }
