@@ -30,6 +30,27 @@ impl GitServer {
         for (path, text) in files {
             std::fs::write(work.join(path), text)?;
         }
+        Self::serve(name, folder)
+    }
+
+    /// As [`Self::start`], with a copy of a folder.
+    ///
+    /// # Errors
+    /// The folder cannot be copied; `git` is missing or fails.
+    pub fn start_with_folder(name: &str, source: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let work = folder.path().join("work");
+        run(
+            Command::new("cp").arg("--archive").arg(source).arg(&work),
+            Duration::from_secs(30),
+        )?
+        .expect_status(0)?;
+        Self::serve(name, folder)
+    }
+
+    /// Serves what is in `work` of the folder.
+    fn serve(name: &str, folder: tempfile::TempDir) -> Result<Self> {
+        let work = folder.path().join("work");
         git(&work, &["init", "--quiet", "--initial-branch=main"])?;
         git(&work, &["add", "."])?;
         git(&work, &["commit", "--quiet", "--message=first"])?;

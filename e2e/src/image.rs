@@ -56,6 +56,18 @@ impl Image {
         Ok(serde_json::from_slice(&self.blob(digest)?)?)
     }
 
+    /// Compressed size of all layers, in bytes.
+    ///
+    /// # Errors
+    /// The manifest names no sizes.
+    pub fn size(&self) -> Result<u64> {
+        let layers = self.manifest["layers"].as_array().context("no layers")?;
+        layers
+            .iter()
+            .map(|layer| layer["size"].as_u64().context("no layer size"))
+            .sum()
+    }
+
     /// Paths of all entries of all layers, base layers first.
     ///
     /// # Errors

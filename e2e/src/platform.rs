@@ -28,12 +28,25 @@ impl Platform {
     /// # Errors
     /// A part of the test-bed is missing, or the sandbox does not come up: with its log.
     pub fn start() -> Result<Self> {
+        Self::start_with_connections("")
+    }
+
+    /// As [`Self::start`], with further connections in the agent's catalog: YAML list items.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with_connections(connections: &str) -> Result<Self> {
         let testbed = Testbed::from_environment()?;
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         std::fs::create_dir_all(data.join("store"))?;
         std::fs::create_dir_all(data.join("secrets"))?;
-        std::fs::write(data.join("agent.yaml"), agent_config(&testbed, &data))?;
+        let config = agent_config(&testbed, &data).replacen(
+            "connections:\n",
+            &format!("connections:\n{connections}"),
+            1,
+        );
+        std::fs::write(data.join("agent.yaml"), config)?;
         let sandbox = spawn(&testbed, folder.path())?;
         let platform = Self {
             testbed,

@@ -6,6 +6,7 @@ mod components;
 mod disks;
 mod faults;
 mod git_context;
+mod images;
 mod kill;
 mod outages;
 mod rejected;
