@@ -5,7 +5,7 @@ use polyaxon_proto::hub::v1::ResolveRequest;
 use polyaxon_spec::agent_config::AgentConfig;
 use polyaxon_spec::catalog::Catalog;
 use polyaxon_spec::compose::CompiledOperation;
-use polyaxon_spec::diagnostic::Report;
+use polyaxon_spec::diagnostic::{Report, render};
 use polyaxon_spec::plan::{PodPlan, plan};
 use polyaxon_spec::refs::HubRef;
 use polyaxon_spec::resolve::{ResolvedOperation, RunContext, preview};
@@ -55,6 +55,8 @@ pub(crate) struct Arguments {
 /// How far an operation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Stage {
+    /// The file as data, as it was read
+    Document,
     /// The request, with all components collected
     Operation,
     /// Operation, component and patches put together
@@ -70,17 +72,37 @@ enum Stage {
 }
 
 pub(crate) async fn run(arguments: Arguments, app: &App) -> Outcome {
+    if arguments.stage == Stage::Document {
+        return read(&arguments, app).await;
+    }
     let mut submission = arguments.submission.gather().await?;
     submission.show_warnings(&app.ui)?;
     collect(&mut submission, arguments.offline, app).await?;
     let document = document(&arguments, &submission, app)?;
+    print(&document, &arguments, app)
+}
+
+fn print(document: &Value, arguments: &Arguments, app: &App) -> Outcome {
     match arguments.output {
-        Format::Json => app.ui.document(Format::Json, &document)?,
+        Format::Json => app.ui.document(Format::Json, document)?,
         Format::Text | Format::Yaml => {
-            app.ui.data_bytes(yaml::write(&document).as_bytes())?;
+            app.ui.data_bytes(yaml::write(document).as_bytes())?;
         }
     }
     Ok(Exit::Succeeded)
+}
+
+/// Prints what the text of the file says, before anything is made of it.
+async fn read(arguments: &Arguments, app: &App) -> Outcome {
+    let source = arguments.submission.main_source().await?.ok_or_else(|| {
+        let message = "a component of the hub has no file here; `polyaxon hub get` prints its text";
+        CommandError::Usage(message.to_owned())
+    })?;
+    let (node, warnings) = yaml::read(&source)?;
+    if !warnings.is_empty() {
+        app.ui.talk(render(&warnings, app.ui.talk_has_colour()))?;
+    }
+    print(&node.to_json(), arguments, app)
 }
 
 /// Puts the components of the hub into their places.

@@ -68,6 +68,9 @@ pub(crate) struct SubmissionArguments {
     /// Namespace (also `-ns`)
     #[arg(long)]
     namespace: Option<String>,
+    /// Kept for old command lines: says that it is missing (also `-pm`)
+    #[arg(long, hide = true, value_name = "MODULE")]
+    python_module: Option<String>,
 }
 
 /// An operation that was read, with the components of its files and urls.
@@ -97,8 +100,34 @@ impl SubmissionArguments {
         (self.strict_params || self.no_strict_params).then_some(self.strict_params)
     }
 
+    /// The text that the operation is read from; none for a component of the hub, which a flag names.
+    pub(crate) async fn main_source(&self) -> Result<Option<Source>, CommandError> {
+        self.refuse_python()?;
+        if let Some(url) = &self.url {
+            return web::fetch(url).await.map(Some);
+        }
+        if self.hub.is_some() {
+            return Ok(None);
+        }
+        let path = match self.file.first() {
+            Some(path) => path.clone(),
+            None => files::default_file()?,
+        };
+        files::read(&path).map(Some)
+    }
+
+    fn refuse_python(&self) -> Result<(), CommandError> {
+        match &self.python_module {
+            None => Ok(()),
+            Some(module) => Err(CommandError::Usage(format!(
+                "`{module}`: Polyaxonfiles in Python are not read by this version; write it as YAML, and name it with `-f`"
+            ))),
+        }
+    }
+
     /// Reads everything that the arguments name, and what that refers to in files and behind addresses.
     pub(crate) async fn gather(&self) -> Result<Submission, CommandError> {
+        self.refuse_python()?;
         let flags = self.flags();
         let mut files = self
             .file

@@ -286,3 +286,15 @@ fn undeclared_params_are_refused_on_demand() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn the_version_is_printed_on_demand() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write(
+        "job.yaml",
+        "version: 1.1\nrun: {kind: job, container: {image: a}}\n",
+    )?;
+    let output = home.polyaxon(&["check", "-f", "job.yaml", "--offline", "--version"])?;
+    assert_eq!(output.stdout, "valid\nThe version is: 1.1\n", "{output}");
+    Ok(())
+}

@@ -54,6 +54,32 @@ fn every_stage_of_a_build() -> Result<()> {
 }
 
 #[test]
+fn a_document_is_the_file_as_it_was_read() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write("odd.yaml", "a: on\nb: 0777\nc: 1:30\na: 1_000\n")?;
+    let output = home.polyaxon(&[
+        "compile", "-f", "odd.yaml", "--stage", "document", "-o", "json",
+    ])?;
+    let document: serde_json::Value = serde_json::from_str(&output.stdout)?;
+    assert_eq!(document, serde_json::json!({"a": 1000, "b": 511, "c": 90}));
+    assert!(output.stderr.contains("PX0107"), "{output}");
+    let of_hub = home.polyaxon(&["compile", "--hub", "kaniko", "--stage", "document"])?;
+    assert_eq!(of_hub.status, Some(2), "{of_hub}");
+    Ok(())
+}
+
+#[test]
+fn python_is_refused_with_a_sentence() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    for command in ["check", "compile", "run"] {
+        let output = home.polyaxon(&[command, "-pm", "build.py:main"])?;
+        assert_eq!(output.status, Some(2), "{output}");
+        assert!(output.stderr.contains("write it as YAML"), "{output}");
+    }
+    Ok(())
+}
+
+#[test]
 fn two_prints_are_equal() -> Result<()> {
     let home = Home::at("http://127.0.0.1:9")?;
     home.write("build.yaml", BUILD)?;

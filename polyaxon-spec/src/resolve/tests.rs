@@ -320,3 +320,28 @@ fn everything_that_would_be_dropped_is_refused_at_once() {
     expected.push("run.kind");
     assert_eq!(fields, expected);
 }
+
+#[test]
+fn runs_of_other_kinds_are_refused_by_name() {
+    for kind in [
+        "service",
+        "dag",
+        "tfjob",
+        "pytorchjob",
+        "mpijob",
+        "raycluster",
+        "daskcluster",
+        "notifier",
+        "cleaner",
+        "tuner",
+    ] {
+        let mut document = document();
+        document["run"] = json!({"kind": kind});
+        let report = check_launchable(&document).expect_err(kind);
+        let message = &report.diagnostics()[0].message;
+        assert_eq!(
+            *message,
+            format!("a run of kind `{kind}` cannot be launched by this version")
+        );
+    }
+}

@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Check again whenever a file changes, until Ctrl-C
     #[arg(short, long, requires = "paths")]
     watch: bool,
+    /// Print the `version` that the file says, too
+    #[arg(long, conflicts_with = "paths")]
+    version: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -68,17 +71,22 @@ pub(crate) fn run(arguments: &Arguments, app: &App) -> Outcome {
 async fn one(arguments: &Arguments, app: &App) -> Outcome {
     let checked = async {
         let submission = arguments.submission.gather().await?;
-        check(submission, arguments.lint, arguments, app).await
+        let version = version_of(&submission);
+        let findings = check(submission, arguments.lint, arguments, app).await?;
+        Ok::<_, CommandError>((findings, version))
     };
     match checked.await {
-        Ok(findings) if arguments.output == Format::Text => {
+        Ok((findings, version)) if arguments.output == Format::Text => {
             let is_valid = findings.is_empty() || !arguments.lint;
             if is_valid {
                 app.ui.data("valid")?;
             }
+            if arguments.version {
+                app.ui.data(format_args!("The version is: {version}"))?;
+            }
             Ok(exit_of(is_valid))
         }
-        Ok(findings) => {
+        Ok((findings, _)) => {
             let is_valid = findings.is_empty() || !arguments.lint;
             let document = json!({ "valid": is_valid, "diagnostics": findings });
             app.ui.document(arguments.output, &document)?;
@@ -93,6 +101,14 @@ async fn one(arguments: &Arguments, app: &App) -> Outcome {
             None => Err(error),
         },
         Err(error) => Err(error),
+    }
+}
+
+/// The `version` of a file, which selects nothing any more.
+fn version_of(submission: &Submission) -> String {
+    match submission.operation.to_json().get("version") {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(version) => version.to_string(),
     }
 }
 
