@@ -7,7 +7,9 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use k8s_openapi::api::batch::v1::Job;
@@ -90,5 +92,70 @@ fn benches(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(compile, benches);
+/// Sizes of texts, in KiB; the last one is the largest that is read.
+const SIZES: [usize; 5] = [4, 16, 64, 256, 1023];
+
+/// An operation whose arguments, params and variables fill so many KiB.
+fn text_of(kib: usize) -> Source {
+    let mut text = "kind: operation\ncomponent:\n  run:\n    kind: job\n    container:\n      image: busybox\n      args:\n".to_owned();
+    let third = kib * 1024 / 3;
+    let mut number = 0;
+    let mut fill = |text: &mut String, until: usize, line: &dyn Fn(usize) -> String| {
+        while text.len() < until {
+            number += 1;
+            text.push_str(&line(number));
+        }
+    };
+    fill(&mut text, third, &|number| {
+        format!("      - --flag-{number}={{{{ p{number} }}}}\n")
+    });
+    text.push_str("      env:\n");
+    fill(&mut text, 2 * third, &|number| {
+        format!("      - {{name: V{number}, value: plain}}\n")
+    });
+    text.push_str("params:\n");
+    fill(&mut text, 3 * third - 64, &|number| {
+        format!("  p{number}: value {number}\n")
+    });
+    Source::new("large.yaml", text)
+}
+
+/// What a KiB costs, from text to compiled operation, for growing texts; a cost that is linear stays the same.
+fn curve(_: &mut Criterion) {
+    let mut costs = Vec::new();
+    for kib in SIZES {
+        let source = text_of(kib);
+        let rounds = 1024 / kib + 2;
+        let best = (0..rounds)
+            .map(|_| {
+                let start = Instant::now();
+                let (operation, _) = Operation::read(black_box(&source), &[], &Flags::default())
+                    .expect("the text is valid");
+                let compiled = compose(&operation).expect("the text is valid");
+                params::check(&compiled).expect("the text is valid");
+                black_box(compiled);
+                start.elapsed()
+            })
+            .min()
+            .unwrap_or_default();
+        let size = source.text().len();
+        #[expect(clippy::cast_precision_loss, reason = "sizes are small")]
+        let cost = best.as_secs_f64() * 1e6 / (size as f64 / 1024.0);
+        costs.push(cost);
+        print(&format!("spec: a KiB of a text of {kib} KiB: {cost:.2} us"));
+    }
+    if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
+        print(&format!(
+            "spec: a KiB of the largest text over one of the smallest: {:.2} x",
+            last / first
+        ));
+    }
+}
+
+fn print(line: &str) {
+    // A benchmark whose output nobody reads has measured all the same.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+criterion_group!(compile, benches, curve);
 criterion_main!(compile);

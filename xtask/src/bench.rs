@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -52,7 +52,7 @@ const fn row(name: &'static str, meaning: &'static str, unit: &'static str, targ
     }
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 15] = [
     row(
         "cli: check of a build, whole process",
         "`polyaxon check --offline`, start to exit",
@@ -64,6 +64,36 @@ const ROWS: [Row; 10] = [
         "`polyaxon check --offline`, peak memory",
         "MiB",
         Target::AtMost(15.0),
+    ),
+    row(
+        "reference: our check of the same file",
+        "  of a file without a hub, in turns with",
+        "ms",
+        Target::None,
+    ),
+    row(
+        "reference: check, whole process",
+        "  `polyaxon check` of the python package",
+        "ms",
+        Target::None,
+    ),
+    row(
+        "reference: times as long as ours",
+        "  python over ours",
+        "x",
+        Target::None,
+    ),
+    row(
+        "spec: a KiB of a text of 1023 KiB",
+        "checked and composed, per KiB of 1 MiB",
+        "us",
+        Target::None,
+    ),
+    row(
+        "spec: a KiB of the largest text over one of the smallest",
+        "  over a KiB of 4 KiB: linear is 1",
+        "x",
+        Target::AtMost(2.0),
     ),
     row(
         "spec: text to Job",
@@ -120,18 +150,54 @@ pub(crate) fn run(workspace: &Path) -> Result<()> {
     let home = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace.join("target"), Into::into)
         .join("criterion");
-    let mut figures = printed(workspace, &home)?;
+    let reference = reference()?;
+    let mut figures = printed(workspace, &home, reference.as_deref())?;
     figures.extend(medians(&home)?);
     std::io::stdout().write_all(table(&figures)?.as_bytes())?;
     Ok(())
 }
 
+/// The program of the python package that files are compared with, installed once beside other caches; none where its
+/// registry cannot be reached.
+fn reference() -> Result<Option<PathBuf>> {
+    const PACKAGE: &str = "polyaxon==2.18.0";
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
+        .context("no folder for caches")?;
+    let folder = cache.join("polyaxon").join("reference-2.18.0");
+    let program = folder.join("bin").join("polyaxon");
+    let run = |command: &mut Command| {
+        command
+            .stdout(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if program.is_file()
+        || (run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+            && run(
+                Command::new(folder.join("bin").join("pip")).args(["install", "--quiet", PACKAGE])
+            ))
+    {
+        return Ok(Some(program));
+    }
+    let line =
+        format!("bench: `{PACKAGE}` cannot be installed here, so nothing is compared with it");
+    writeln!(std::io::stderr(), "{line}")?;
+    Ok(None)
+}
+
 /// Figures that the benchmarks print, while everything that they print is shown.
-fn printed(workspace: &Path, home: &Path) -> Result<BTreeMap<String, f64>> {
+fn printed(
+    workspace: &Path,
+    home: &Path,
+    reference: Option<&Path>,
+) -> Result<BTreeMap<String, f64>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut child = Command::new(cargo)
         .args(ARGUMENTS)
         .env("CRITERION_HOME", home)
+        .envs(reference.map(|program| ("POLYAXON_REFERENCE", program)))
         .current_dir(workspace)
         .stdout(Stdio::piped())
         .spawn()
@@ -189,9 +255,11 @@ fn medians(home: &Path) -> Result<BTreeMap<String, f64>> {
 fn table(figures: &BTreeMap<String, f64>) -> Result<String> {
     let mut text = format!("\n{:<44} {:>14}   target\n", "what", "measured");
     for row in &ROWS {
-        let value = *figures
-            .get(row.name)
-            .with_context(|| format!("no benchmark measured `{}`", row.name))?;
+        let value = match figures.get(row.name) {
+            Some(value) => *value,
+            None if row.name.starts_with("reference: ") => continue,
+            None => bail!("no benchmark measured `{}`", row.name),
+        };
         let unit = row.unit;
         let (target, is_met) = match row.target {
             Target::AtMost(most) => (format!("<= {most} {unit}"), value <= most),

@@ -31,6 +31,10 @@ const HUB_PATIENCE: Duration = Duration::from_millis(500);
 
 A configured hub is asked as well, because it knows components, connections and queues; if it
 does not answer within half a second, a warning says what was not checked.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each one is a switch of the command line"
+)]
 pub(crate) struct Arguments {
     /// Files that are checked each by itself, `-` for standard input, and folders
     #[arg(value_name = "PATH", conflicts_with_all = ["file", "url", "hub"])]
