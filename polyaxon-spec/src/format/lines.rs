@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::token::{Kind, Token};
 
-/// The text with line feeds as its only line breaks and without a byte order mark.
+/// The text with line feeds as its only line breaks, and without byte order marks and empty lines before it.
 pub(super) fn with_line_feeds(text: &str) -> String {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.trim_start_matches(['\u{feff}', '\n', '\r']);
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 

@@ -6,10 +6,16 @@ use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Environment, Error, Value as Var};
 
 use super::percent::{self, Values};
-use super::{checks, collections, numbers, operator, python, text};
+use super::{checks, collections, limits, numbers, operator, python, text};
 
 pub(super) fn register(env: &mut Environment<'static>) {
-    env.set_formatter(|out, _state, value| out.write_str(&printed(value)).map_err(Error::from));
+    env.set_formatter(|out, state, value| {
+        let text = printed(value);
+        limits::room(text.len())?;
+        limits::printed(state, text.len())?;
+        out.write_str(&text).map_err(Error::from)
+    });
+    limits::register(env);
     env.add_filter("map_format", map_format);
     text::register(env);
     numbers::register(env);
@@ -27,6 +33,10 @@ pub(super) fn printed(value: &Var) -> String {
 
 /// Prints as Python does; the engine's own printing differs for large and small floats.
 pub(super) fn print(value: &Var, quoted: bool, out: &mut String) {
+    // What is longer is refused by those who asked for it.
+    if out.len() > limits::MAX_TEXT_BYTES {
+        return;
+    }
     match value.kind() {
         ValueKind::Undefined => {}
         ValueKind::Number if !value.is_integer() => match f64::try_from(value.clone()) {

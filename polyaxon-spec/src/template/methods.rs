@@ -4,7 +4,8 @@ use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value as Var};
 
 use super::arguments::wrong;
-use super::text::{bounded, centered};
+use super::limits;
+use super::text::{bounded, centered, room_to_join, room_to_replace};
 
 /// Calls a method of a value that is no object of the engine.
 pub(super) fn call(
@@ -82,10 +83,22 @@ fn of_text(text: &str, name: &str, given: &[Var]) -> Option<Result<Var, Error>> 
             let width = width.saturating_sub(sign.len());
             Var::from(format!("{sign}{digits:0>width$}"))
         }),
-        "expandtabs" => Ok(Var::from(expanded(
-            text,
-            first.and_then(Var::as_usize).unwrap_or(8),
-        ))),
+        "expandtabs" => {
+            let size = first.and_then(Var::as_usize).unwrap_or(8);
+            let blanks = text.matches('\t').count().saturating_mul(size.min(100));
+            limits::room(text.len() + blanks).map(|()| Var::from(expanded(text, size)))
+        }
+        "join" => match first.map(|items| room_to_join(items, text)) {
+            Some(Err(error)) => Err(error),
+            _ => return None,
+        },
+        "replace" => {
+            let part = |place: usize| given.get(place).and_then(Var::as_str).unwrap_or_default();
+            match room_to_replace(text, part(0), part(1)) {
+                Err(error) => Err(error),
+                Ok(()) => return None,
+            }
+        }
         _ => return None,
     };
     Some(result)

@@ -8,6 +8,7 @@ mod checks;
 mod collections;
 mod filters;
 mod image;
+mod limits;
 pub mod literal;
 mod methods;
 mod numbers;
@@ -17,18 +18,21 @@ mod pretty;
 pub mod python;
 mod text;
 
-use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+use limits::Budget;
 use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Var};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// Instructions that one rendering may take; far above what real files need.
-const FUEL: u64 = 200_000;
-/// Longest text that a rendering may give, in bytes.
-const MAX_RENDERED_BYTES: usize = 1 << 20;
+const FUEL: u64 = 50_000;
+/// Instructions for a template of more than [`LONG`] bytes that keeps what it prints, or of more than eight times as
+/// many: each of them may print as much as the template is long.
+const LITTLE_FUEL: [u64; 2] = [5_000, 500];
+/// A long template, in bytes.
+const LONG: usize = 1 << 10;
 /// How often a text whose result is a template again is rendered.
 const MAX_ROUNDS: usize = 8;
 
@@ -46,16 +50,44 @@ pub enum TemplateError {
     TooLarge,
 }
 
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+/// The engine with fuel for templates that print their own text at most once, and with less for others.
+static ENVIRONMENTS: LazyLock<[Environment<'static>; 3]> = LazyLock::new(|| {
+    let engine = environment();
+    let with = |fuel| {
+        let mut engine = engine.clone();
+        engine.set_fuel(Some(fuel));
+        engine
+    };
+    let [less, least] = LITTLE_FUEL.map(with);
+    [with(FUEL), less, least]
+});
+
+/// The engine for a template.
+fn engine_for(source: &str) -> &'static Environment<'static> {
+    let [full, less, least] = &*ENVIRONMENTS;
+    let keeps_text = || {
+        ["endset", "macro", "call", "filter"]
+            .iter()
+            .any(|word| source.contains(word))
+    };
+    if source.len() <= LONG || !source.contains("{%") || !keeps_text() {
+        full
+    } else if source.len() <= 8 * LONG {
+        less
+    } else {
+        least
+    }
+}
+
+fn environment() -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.set_unknown_method_callback(methods::call);
     env.set_recursion_limit(100);
-    env.set_fuel(Some(FUEL));
     filters::register(&mut env);
     env
-});
+}
 
 /// The names at the root of a template.
 #[derive(Debug)]
@@ -84,6 +116,7 @@ pub struct Context {
     root: Var,
     /// Names whose values are images.
     images: Vec<String>,
+    budget: Budget,
 }
 
 impl Context {
@@ -92,6 +125,7 @@ impl Context {
         Self {
             root: Var::from_object(Names(names)),
             images: Vec::new(),
+            budget: Budget::default(),
         }
     }
 
@@ -113,22 +147,32 @@ impl Context {
         if !is_template(source) {
             return Ok(source.to_owned());
         }
-        let rendered = ENVIRONMENT
-            .template_from_str(&self.rewritten(source))
-            .and_then(|template| template.render(&self.root))
-            .map_err(|error| explain(&error))?;
-        if rendered.len() > MAX_RENDERED_BYTES {
-            return Err(TemplateError::TooLarge);
-        }
-        Ok(rendered)
+        self.budget.take(source.len(), 1)?;
+        let rewritten = self.rewritten(source)?;
+        let engine = engine_for(source);
+        let mut written = Bounded(Vec::new());
+        let result = engine
+            .template_from_str(&rewritten)
+            .and_then(|template| {
+                let done = template.render_captured_to(self.root.clone(), &mut written)?;
+                Ok(done.state().fuel_levels().map_or(0, |(used, _)| used))
+            })
+            .map_err(|error| explain(&error));
+        let steps = match &result {
+            Ok(steps) => *steps,
+            Err(TemplateError::TooLarge) => FUEL,
+            Err(_) => 1,
+        };
+        self.budget.take(written.0.len(), steps)?;
+        result?;
+        String::from_utf8(written.0).map_err(|error| TemplateError::Render(error.to_string()))
     }
 
     /// The template with what the engine does not know in words that it knows.
-    fn rewritten<'a>(&self, source: &'a str) -> Cow<'a, str> {
-        match image::attributes(source, &self.images) {
-            Cow::Borrowed(source) => operator::calls(source),
-            Cow::Owned(source) => Cow::Owned(operator::calls(&source).into_owned()),
-        }
+    fn rewritten(&self, source: &str) -> Result<String, TemplateError> {
+        let guarded = limits::guarded(source)?;
+        let source = image::attributes(&guarded, &self.images);
+        Ok(operator::calls(&source).into_owned())
     }
 
     /// Renders to text until nothing changes, so that values that are templates are expanded.
@@ -162,15 +206,16 @@ impl Context {
     }
 
     fn value_once(&self, source: &str) -> Result<Value, TemplateError> {
-        let rewritten = self.rewritten(source);
+        if !is_template(source) {
+            return Ok(Value::String(source.to_owned()));
+        }
+        let rewritten = self.rewritten(source)?;
         let expression = whole_expression(&rewritten)
-            .and_then(|inner| ENVIRONMENT.compile_expression(inner).ok());
+            .and_then(|inner| engine_for(source).compile_expression(inner).ok());
         let Some(expression) = expression else {
             let text = self.text(source)?;
             // A template that writes a list or a mapping gives that value; plain text stays text.
-            let collection = is_template(source)
-                .then(|| literal::collection(&text))
-                .flatten();
+            let collection = literal::collection(&text);
             return Ok(collection.unwrap_or(Value::String(text)));
         };
         let value = expression
@@ -179,7 +224,26 @@ impl Context {
         if value.is_undefined() {
             return Ok(Value::String(String::new()));
         }
+        let size = limits::measured(&value).map_err(|error| explain(&error))?;
+        self.budget.take(size, 1)?;
         serde_json::to_value(&value).map_err(|error| TemplateError::Render(error.to_string()))
+    }
+}
+
+/// A text that is no longer than a field may be.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > limits::MAX_TEXT_BYTES {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -196,7 +260,7 @@ fn explain(error: &minijinja::Error) -> TemplateError {
         None => error.kind().to_string(),
     };
     match error.kind() {
-        ErrorKind::OutOfFuel => TemplateError::TooLarge,
+        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => TemplateError::TooLarge,
         ErrorKind::SyntaxError => TemplateError::Syntax(text),
         _ => TemplateError::Render(text),
     }

@@ -1,19 +1,27 @@
-//! The operator `%`: the engine knows the remainder of numbers, the reference also `'%s-%d' % (a, b)`.
+//! The operators `%` and `*`: the engine knows the remainder of numbers, the reference also `'%s-%d' % (a, b)`; and the
+//! engine repeats texts and lists up to sizes that are no size for a field.
 //!
 //! The engine has no place to say so. Expressions are rewritten before they are parsed, so that the operator becomes a
 //! call, with the precedence that the reference gives it.
 
 use std::borrow::Cow;
 
-use minijinja::value::Tuple;
+use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Environment, Error, Value as Var};
 
 use super::arguments::wrong;
+use super::limits;
 use super::numbers::{as_float, as_integer, integer};
 use super::percent::{self, Values};
 
 /// The function that stands for the operator. No name of a param starts like this.
 const FUNCTION: &str = "__percent";
+
+/// The function that stands for `*`.
+const TIMES: &str = "__times";
+
+/// Most items of a list that was repeated.
+const MAX_ITEMS: usize = 50_000;
 
 /// Words between operands.
 const KEYWORDS: &[&str] = &[
@@ -36,6 +44,51 @@ const KEYWORDS: &[&str] = &[
 
 pub(super) fn register(env: &mut Environment<'static>) {
     env.add_function(FUNCTION, percent);
+    env.add_function(TIMES, times);
+}
+
+/// `first * second`.
+fn times(first: &Var, second: &Var) -> Result<Var, Error> {
+    if let (Some(first), Some(second)) = (as_integer(first), as_integer(second)) {
+        let product = first.checked_mul(second);
+        return product
+            .map(integer)
+            .ok_or_else(|| wrong(format!("unable to calculate {first} * {second}")));
+    }
+    if let (Some(first), Some(second)) = (as_float(first), as_float(second)) {
+        return Ok(Var::from(first * second));
+    }
+    let (what, count) = match (as_integer(first), as_integer(second)) {
+        (None, Some(count)) => (first, count),
+        (Some(count), None) => (second, count),
+        _ => return Err(no_product(first, second)),
+    };
+    let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
+    if let Some(text) = what.as_str() {
+        limits::room(text.len().saturating_mul(count))?;
+        return Ok(Var::from(text.repeat(count)));
+    }
+    if what.kind() != ValueKind::Seq {
+        return Err(no_product(first, second));
+    }
+    let length = what.len().unwrap_or_default();
+    if length.saturating_mul(count) > MAX_ITEMS {
+        return Err(limits::too_large());
+    }
+    let once: Vec<Var> = what.try_iter()?.collect();
+    let items: Vec<Var> = std::iter::repeat_n(once, count).flatten().collect();
+    Ok(match what.downcast_object_ref::<Tuple>() {
+        Some(_) => Var::from(Tuple::from(items)),
+        None => Var::from(items),
+    })
+}
+
+fn no_product(first: &Var, second: &Var) -> Error {
+    wrong(format!(
+        "tried to use * operator on unsupported types {} and {}",
+        first.kind(),
+        second.kind()
+    ))
 }
 
 /// `first % second`.
@@ -73,7 +126,11 @@ pub(super) fn calls(source: &str) -> Cow<'_, str> {
     let bytes = source.as_bytes();
     let is_operator = |at: usize| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        bytes.get(at) == Some(&b'%') && before != Some(&b'{') && bytes.get(at + 1) != Some(&b'}')
+        match bytes.get(at) {
+            Some(b'%') => before != Some(&b'{') && bytes.get(at + 1) != Some(&b'}'),
+            Some(b'*') => true,
+            _ => false,
+        }
     };
     if !(0..bytes.len()).any(is_operator) {
         return Cow::Borrowed(source);
@@ -191,12 +248,13 @@ impl<'a> Rewriter<'a> {
                 self.out.push_str(token);
                 self.level().is_after_operand = false;
             }
-            '*' | '/' => {
+            '*' => self.call(TIMES, token),
+            '/' => {
                 self.end_call();
                 self.out.push_str(token);
                 self.level().is_after_operand = false;
             }
-            '%' => self.percent(),
+            '%' => self.call(FUNCTION, token),
             '\'' | '"' => {
                 self.operand();
                 self.out.push_str(token);
@@ -228,23 +286,19 @@ impl<'a> Rewriter<'a> {
         level.is_after_operand = true;
     }
 
-    fn percent(&mut self) {
+    /// An operator that becomes a call, if there is an operand before it.
+    fn call(&mut self, function: &str, token: &str) {
         self.end_call();
-        let start = self.level().product;
-        match start.filter(|_| {
-            self.levels
-                .last()
-                .is_some_and(|level| level.is_after_operand)
-        }) {
-            Some(start) => {
-                self.out.insert_str(start, &format!("{FUNCTION}("));
-                self.out.push(',');
-                let level = self.level();
-                level.is_open = true;
-                level.is_after_operand = false;
-            }
-            None => self.out.push('%'),
+        let level = self.level();
+        let start = level.product.filter(|_| level.is_after_operand);
+        if let Some(start) = start {
+            self.out.insert_str(start, &format!("{function}("));
+            self.out.push(',');
+            self.level().is_open = true;
+        } else {
+            self.out.push_str(token);
         }
+        self.level().is_after_operand = false;
     }
 
     /// The second operand of a call is over.
@@ -266,12 +320,12 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-fn is_word(letter: char) -> bool {
+pub(super) fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
 /// The length of a literal with its quotes.
-fn string_length(text: &str, quote: char) -> usize {
+pub(super) fn string_length(text: &str, quote: char) -> usize {
     let mut is_escaped = false;
     for (at, letter) in text.char_indices().skip(1) {
         match letter {
@@ -293,8 +347,16 @@ mod tests {
         for (source, expected) in [
             ("{% if a %}100%{% endif %}", None),
             ("{{ a % b }}", Some("{{ __percent(a , b) }}")),
-            ("{{ a % b * c }}", Some("{{ __percent(a , b) * c }}")),
-            ("{{ a * b % c }}", Some("{{ __percent(a * b , c) }}")),
+            (
+                "{{ a % b * c }}",
+                Some("{{ __times(__percent(a , b) , c) }}"),
+            ),
+            (
+                "{{ a * b % c }}",
+                Some("{{ __percent(__times(a , b) , c) }}"),
+            ),
+            ("{{ a / b * c }}", Some("{{ __times(a / b , c) }}")),
+            ("{{ f(*a, **b) }}", None),
             (
                 "{{ a + b % c + d }}",
                 Some("{{ a + __percent(b , c) + d }}"),

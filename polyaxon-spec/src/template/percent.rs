@@ -4,6 +4,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value as Var};
 
 use super::filters::print;
+use super::limits;
 use super::numbers::{as_float, as_integer};
 
 /// The widest field that a pattern may ask for.
@@ -71,6 +72,7 @@ pub(super) fn format(pattern: &str, values: &Values<'_>) -> Result<String, Error
             None => used += 1,
         }
         out.push_str(&spec.print(&value)?);
+        limits::room(out.len())?;
         rest = after;
     }
     out.push_str(rest);

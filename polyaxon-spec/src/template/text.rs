@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use minijinja::value::{Kwargs, Rest, ValueKind};
-use minijinja::{Environment, Error, Value as Var};
+use minijinja::{Environment, Error, State, Value as Var};
 
 use super::arguments::{Arguments, wrong};
 use super::filters::printed;
-use super::pretty;
+use super::{limits, pretty};
+
+/// The engine's own filter, which has no bound.
+const JOIN: &str = "__join";
 
 /// The widest text that a filter pads to, in characters.
 const WIDEST: usize = 10_000;
@@ -21,6 +24,8 @@ pub(super) fn register(env: &mut Environment<'static>) {
     env.add_filter("title", |value: &Var| title(&printed(value)));
     env.add_filter("trim", trim);
     env.add_filter("replace", replace);
+    env.add_filter(JOIN, minijinja::filters::join);
+    env.add_filter("join", join);
     env.add_filter("center", center);
     env.add_filter("indent", indent);
     env.add_filter("truncate", truncate);
@@ -76,10 +81,50 @@ fn replace(value: &Var, given: Rest<Var>, named: Kwargs) -> Result<String, Error
         return Err(wrong("`replace` needs what to replace, and by what"));
     };
     let (text, old, new) = (printed(value), printed(old), printed(new));
+    room_to_replace(&text, &old, &new)?;
     Ok(match arguments.get(2).and_then(Var::as_usize) {
         Some(count) => text.replacen(&old, &new, count),
         None => text.replace(&old, &new),
     })
+}
+
+/// Refuses a replacement whose result would be too long.
+pub(super) fn room_to_replace(text: &str, old: &str, new: &str) -> Result<(), Error> {
+    let count = if old.is_empty() {
+        text.chars().count() + 1
+    } else {
+        text.matches(old).count()
+    };
+    limits::room(text.len().saturating_add(count.saturating_mul(new.len())))
+}
+
+/// Refuses to join what would be too long.
+pub(super) fn room_to_join(value: &Var, separator: &str) -> Result<(), Error> {
+    let mut bytes = 0_usize;
+    if matches!(
+        value.kind(),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::String
+    ) {
+        for item in value.try_iter()? {
+            let length = item.as_str().map_or(1, str::len);
+            bytes = bytes.saturating_add(length).saturating_add(separator.len());
+            limits::room(bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// `value | join(separator, attribute)`.
+fn join(state: &mut State, value: &Var, given: Rest<Var>, named: Kwargs) -> Result<Var, Error> {
+    let separator = given.first().cloned().or_else(|| named.peek("d").ok());
+    room_to_join(
+        value,
+        separator.as_ref().and_then(Var::as_str).unwrap_or_default(),
+    )?;
+    let mut all = vec![value.clone()];
+    all.extend(given.0);
+    all.push(Var::from(named));
+    state.apply_filter(JOIN, &all)
 }
 
 fn center(value: &Var, given: Rest<Var>, named: Kwargs) -> Result<String, Error> {
@@ -132,6 +177,7 @@ fn indent(value: &Var, given: Rest<Var>, named: Kwargs) -> Result<String, Error>
             out.push_str(&by);
         }
         out.push_str(line);
+        limits::room(out.len())?;
     }
     Ok(out)
 }
@@ -187,8 +233,17 @@ fn wordwrap(value: &Var, given: Rest<Var>, named: Kwargs) -> Result<String, Erro
     let text = printed(value);
     let wrapped: Vec<String> = text
         .lines()
-        .map(|line| wrap(line, width, breaks_words, breaks_hyphens).join(&separator))
-        .collect();
+        .map(|line| wrap(line, width, breaks_words, breaks_hyphens))
+        .map(|lines| {
+            let bytes: usize = lines.iter().map(|line| line.len() + separator.len()).sum();
+            limits::room(bytes).map(|()| lines.join(&separator))
+        })
+        .collect::<Result<_, _>>()?;
+    let bytes: usize = wrapped
+        .iter()
+        .map(|line| line.len() + separator.len())
+        .sum();
+    limits::room(bytes)?;
     Ok(wrapped.join(&separator))
 }
 

@@ -10,7 +10,7 @@ mod value;
 mod write;
 
 pub use number::write_float;
-pub use read::{MAX_DEPTH, MAX_NODES, read};
+pub use read::{MAX_DEPTH, MAX_EXPANDED_BYTES, MAX_NODES, read};
 pub use scalar::Scalar;
 pub(crate) use value::camel;
 pub use value::{Entry, Mapping, Node, Value};

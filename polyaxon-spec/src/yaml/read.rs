@@ -18,6 +18,9 @@ pub const MAX_DEPTH: usize = 128;
 /// How many values a document may have after its aliases are expanded.
 pub const MAX_NODES: usize = 250_000;
 
+/// How many bytes the text of a document may have after its aliases are expanded (4 MiB).
+pub const MAX_EXPANDED_BYTES: usize = 4 << 20;
+
 /// Reads one document. The second value holds warnings.
 ///
 /// # Errors
@@ -42,7 +45,7 @@ pub fn read(source: &Source) -> Result<(Node, Vec<Diagnostic>), Report> {
         source: Arc::clone(&source),
         skipped,
         anchors: HashMap::new(),
-        nodes: 0,
+        size: Size::default(),
         warnings: Vec::new(),
     };
     let node = reader.document()?;
@@ -57,15 +60,33 @@ struct Reader<'input> {
     /// Bytes of a byte order mark, which the parser does not see.
     skipped: usize,
     anchors: HashMap<usize, Anchor>,
-    nodes: usize,
+    size: Size,
     warnings: Vec<Diagnostic>,
 }
 
 #[derive(Clone)]
 struct Anchor {
     node: Node,
-    size: usize,
+    size: Size,
     height: usize,
+}
+
+/// What values take: how many they are, and the bytes of their texts.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Size {
+    const ONE: Self = Self { nodes: 1, bytes: 0 };
+
+    const fn since(self, before: Self) -> Self {
+        Self {
+            nodes: self.nodes - before.nodes,
+            bytes: self.bytes - before.bytes,
+        }
+    }
 }
 
 impl<'input> Reader<'input> {
@@ -115,10 +136,15 @@ impl<'input> Reader<'input> {
         span: &Span,
         depth: usize,
     ) -> Result<(Node, usize), Report> {
-        self.count(1, depth, span)?;
-        let before = self.nodes;
+        let before = self.size;
+        self.count(Size::ONE, depth, span)?;
         let (node, height, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let bytes = Size {
+                    nodes: 0,
+                    bytes: text.len(),
+                };
+                self.count(bytes, depth, span)?;
                 let text = self.without_missing_break(&text, style, span);
                 let scalar = self.scalar(text, style, tag.as_deref(), span)?;
                 (self.node(Value::Scalar(scalar), span), 1, anchor)
@@ -153,7 +179,9 @@ impl<'input> Reader<'input> {
             }
         };
         if anchor > 0 {
-            let size = self.nodes - before + 1;
+            let size = self.size.since(before);
+            // What has a name is kept a second time.
+            self.count(size, depth, span)?;
             self.anchors.insert(
                 anchor,
                 Anchor {
@@ -281,7 +309,9 @@ impl<'input> Reader<'input> {
     /// The mappings that a merge key names; the first of them wins.
     fn merge_sources(&mut self, value: Node, span: &Span) -> Result<Vec<Mapping>, Report> {
         let nodes = match value.value {
-            Value::Mapping(map) => return self.count(map.len(), 1, span).map(|()| vec![map]),
+            Value::Mapping(map) => {
+                return self.count(entries(&map), 1, span).map(|()| vec![map]);
+            }
             Value::Sequence(items) => items,
             Value::Scalar(_) => Vec::new(),
         };
@@ -289,7 +319,7 @@ impl<'input> Reader<'input> {
         for node in &nodes {
             match &node.value {
                 Value::Mapping(map) => {
-                    self.count(map.len(), 1, span)?;
+                    self.count(entries(map), 1, span)?;
                     maps.push(map.clone());
                 }
                 _ => maps.clear(),
@@ -362,15 +392,22 @@ impl<'input> Reader<'input> {
         .into()
     }
 
-    fn count(&mut self, nodes: usize, depth: usize, span: &Span) -> Result<(), Report> {
-        self.nodes += nodes;
+    fn count(&mut self, size: Size, depth: usize, span: &Span) -> Result<(), Report> {
+        self.size.nodes += size.nodes;
+        self.size.bytes += size.bytes;
         if depth > MAX_DEPTH {
             let message = format!("values are nested deeper than {MAX_DEPTH} levels");
             return Err(self.error(Code::Limit, message, span).into());
         }
-        if self.nodes > MAX_NODES {
+        if self.size.nodes > MAX_NODES {
             let message =
                 format!("the document has more than {MAX_NODES} values with its aliases expanded");
+            return Err(self.error(Code::Limit, message, span).into());
+        }
+        if self.size.bytes > MAX_EXPANDED_BYTES {
+            let message = format!(
+                "the document has more than {MAX_EXPANDED_BYTES} bytes of text with its aliases expanded"
+            );
             return Err(self.error(Code::Limit, message, span).into());
         }
         Ok(())
@@ -452,6 +489,14 @@ impl<'input> Reader<'input> {
             value,
             span: Some((Arc::clone(&self.source), range)),
         }
+    }
+}
+
+/// What merging a mapping costs beside its values, which are counted already.
+fn entries(map: &Mapping) -> Size {
+    Size {
+        nodes: map.len(),
+        bytes: 0,
     }
 }
 
@@ -548,6 +593,20 @@ mod tests {
             bomb.extend(format!("a{level}: &a{level} [{alias}]\n").chars());
         }
         assert_eq!(code_of(&bomb), Code::Limit);
+        let text = format!(
+            "a: &a {}\nb: [{}]\n",
+            "x".repeat(300_000),
+            "*a, ".repeat(100)
+        );
+        assert_eq!(code_of(&text), Code::Limit);
+        let names = (0..100).map(|level| format!("&a{level} ["));
+        let names = format!(
+            "{}{}{}",
+            names.collect::<Vec<_>>().concat(),
+            "x, ".repeat(20_000),
+            "]".repeat(100)
+        );
+        assert_eq!(code_of(&names), Code::Limit);
     }
 
     #[test]
