@@ -1,0 +1,111 @@
+//! What a cluster can do to a build, and the words that the run gets for it.
+
+use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::cluster::ClusterServices;
+use polyaxon_e2e::command::eventually;
+use serde_json::Value;
+
+use crate::{END, get, operation};
+
+fn failed(cluster: &ClusterServices, operation: &str) -> Result<Value> {
+    let uuid = cluster.queue(operation)?;
+    cluster.wait_for_status(&uuid, "failed", END)?;
+    let run = get(cluster, &uuid)?;
+    cluster.wait_until_gone(&uuid)?;
+    Ok(run)
+}
+
+fn class(run: &Value) -> Result<&str> {
+    run["failure"]["class"].as_str().context("no class")
+}
+
+fn with_resources(operation: &str, resources: &str) -> String {
+    operation.replace(
+        "runPatch:\n",
+        &format!("runPatch:\n  container: {{resources: {resources}}}\n"),
+    )
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_build_without_enough_memory_says_so() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start()?;
+    let greedy = operation("memory", "tail /dev/zero");
+    let run = failed(
+        &cluster,
+        &with_resources(&greedy, "{limits: {memory: 96Mi}}"),
+    )?;
+    ensure!(class(&run)? == "oom", "{run:#}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_failing_instruction_is_named_with_its_exit_status() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start()?;
+    let run = failed(
+        &cluster,
+        &operation("status", "echo reason-in-the-log; exit 7"),
+    )?;
+    ensure!(class(&run)? == "run_failed", "{run:#}");
+    ensure!(run["failure"]["exit_code"] == 7, "{run:#}");
+    let lines = run["failure"]["last_lines"].to_string();
+    ensure!(lines.contains("reason-in-the-log"), "{run:#}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_pod_that_no_node_takes_is_told_and_given_up() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start_with("    unschedulableTimeout: 8\n")?;
+    let huge = with_resources(&operation("huge", "true"), "{requests: {cpu: '1000'}}");
+    let uuid = cluster.queue(&huge)?;
+    cluster.wait_for_status(&uuid, "unschedulable", END)?;
+    let run = get(&cluster, &uuid)?;
+    ensure!(
+        run["message"].to_string().contains("Insufficient cpu"),
+        "{run:#}"
+    );
+    cluster.wait_for_status(&uuid, "failed", END)?;
+    let run = get(&cluster, &uuid)?;
+    ensure!(class(&run)? == "unschedulable", "{run:#}");
+    cluster.wait_until_gone(&uuid)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_build_that_takes_too_long_is_stopped_with_a_whole_log() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start()?;
+    let slow = operation("slow", "echo begun; sleep 300")
+        .replace("{maxRetries: 0}", "{maxRetries: 0, timeout: 20}");
+    let uuid = cluster.queue(&slow)?;
+    cluster.wait_for_status(&uuid, "stopped", END)?;
+    let run = get(&cluster, &uuid)?;
+    ensure!(class(&run)? == "timed_out", "{run:#}");
+    ensure!(cluster.logs(&uuid)?.contains("begun"), "the log is lost");
+    cluster.wait_until_gone(&uuid)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_pod_that_pod_security_refuses_is_told() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start_with("    unschedulableTimeout: 15\n")?;
+    let label = "pod-security.kubernetes.io/enforce=restricted";
+    cluster.kubectl(&["label", "namespace", cluster.namespace(), label])?;
+    let uuid = cluster.queue(&operation("refused", "true"))?;
+    eventually(END, || {
+        let run = get(&cluster, &uuid)?;
+        ensure!(
+            run["message"].to_string().contains("violates PodSecurity"),
+            "{run:#}"
+        );
+        Ok(())
+    })?;
+    cluster.wait_for_status(&uuid, "failed", END)?;
+    cluster.wait_until_gone(&uuid)
+}

@@ -1,0 +1,80 @@
+//! The operation that users type, unchanged, into the registry with TLS and a password.
+
+use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::cluster::ClusterServices;
+
+use crate::{END, get};
+
+const QUICK_START: &str = include_str!("../../fixtures/1-quick-start-builds.yaml");
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn quick_start_operation_builds_unchanged() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start()?;
+    std::fs::write(cluster.path("build.yaml"), QUICK_START)?;
+    let output = cluster
+        .polyaxon(&["run", "-f", "build.yaml", "-l"])?
+        .expect_status(0)?;
+    for status in ["created", "queued", "starting", "running", "succeeded in "] {
+        ensure!(
+            output.stderr.contains(status),
+            "no `{status}`: {}",
+            output.stderr
+        );
+    }
+    ensure!(
+        output
+            .stdout
+            .contains("RUN pip3 install --no-cache-dir -U polyaxon")
+    );
+
+    let runs = cluster.json(&["ops", "ls"])?;
+    let uuid = runs["runs"][0]["uuid"].as_str().context("no run")?;
+    let run = get(&cluster, uuid)?;
+    let digest = cluster
+        .pushed_digest("polyaxon/polyaxon-quick-start", "latest")?
+        .context("nothing was pushed")?;
+    ensure!(run["build"]["digest"] == digest.as_str(), "{run:#}");
+    ensure!(run["build"]["confirmed"] == true, "{run:#}");
+    let logs = cluster
+        .polyaxon(&["ops", "logs", "-uid", uuid])?
+        .expect_status(0)?;
+    ensure!(
+        output.stdout == logs.stdout,
+        "the followed log differs from the stored one"
+    );
+    cluster.wait_until_gone(uuid)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
+    let _turn = crate::turn();
+    let cluster = ClusterServices::start()?;
+    let uuid = cluster.queue(&crate::operation("pod", "echo begun; sleep 5"))?;
+    crate::wait_for_text(&cluster, &uuid, "begun")?;
+    let pods = cluster.objects("pods", &uuid)?;
+    let spec = &pods.first().context("no pod")?["spec"];
+    ensure!(spec["automountServiceAccountToken"] == false, "{spec:#}");
+    ensure!(
+        spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault",
+        "{spec:#}"
+    );
+    let context = &spec["containers"][0]["securityContext"]["capabilities"];
+    ensure!(context["drop"] == serde_json::json!(["ALL"]), "{context:#}");
+    ensure!(
+        context["add"].as_array().is_some_and(|add| add.len() == 7),
+        "{context:#}"
+    );
+    let jobs = cluster.objects("jobs", &uuid)?;
+    let job = &jobs.first().context("no Job")?["spec"];
+    ensure!(
+        job["backoffLimit"] == 0 && job["podReplacementPolicy"] == "Failed",
+        "{job:#}"
+    );
+    cluster.wait_for_status(&uuid, "succeeded", END)?;
+    let run = get(&cluster, &uuid)?;
+    ensure!(run["build"]["confirmed"] == true, "{run:#}");
+    cluster.wait_until_gone(&uuid)
+}
