@@ -11,8 +11,17 @@ use crate::build::{END, check_lines, check_one_end, print_lines, wait_for_text};
 
 /// Lines that the build prints, one after the other, over some seconds.
 const LINES: usize = 60;
+/// Lines of the build whose hub is killed again and again.
+const FOLLOWED: usize = 300;
 /// Times that the hub is killed in the middle of writes; `POLYAXON_KILLS` sets another number.
 const KILLS: u32 = 20;
+
+fn kills() -> Result<u32> {
+    match std::env::var("POLYAXON_KILLS") {
+        Ok(number) => number.parse().context("POLYAXON_KILLS"),
+        Err(_) => Ok(KILLS),
+    }
+}
 
 fn operation(tag: &str) -> String {
     crate::build::operation(tag, &print_lines(LINES, "0.1"))
@@ -97,10 +106,13 @@ fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
 
 #[test]
 #[ignore = "needs the test-bed: `make test`"]
-fn following_a_log_survives_a_killed_hub() -> Result<()> {
+fn neither_log_nor_follower_miss_a_line_of_a_hub_that_is_killed() -> Result<()> {
     let _turn = crate::turn();
     let mut services = Services::start()?;
-    std::fs::write(services.folder().join("operation.yaml"), operation("hub"))?;
+    std::fs::write(
+        services.folder().join("operation.yaml"),
+        crate::build::operation("hub", &print_lines(FOLLOWED, "0.1")),
+    )?;
     let mut command = services.command(&["run", "-f", "operation.yaml", "-l", "--raw"])?;
     let follower = command
         .stdin(Stdio::null())
@@ -113,18 +125,18 @@ fn following_a_log_survives_a_killed_hub() -> Result<()> {
         Ok(uuid.to_owned())
     })?;
     wait_for_text(&services, &uuid, "line-5-end")?;
-    for _ in 0..2 {
+    for kill in 0..kills()? {
+        // Another moment each time.
+        std::thread::sleep(Duration::from_millis(u64::from(kill * 137 % 900)));
         services.kill_hub()?;
-        std::thread::sleep(Duration::from_millis(700));
         services.start_hub()?;
-        std::thread::sleep(Duration::from_secs(1));
     }
     let output = follower.wait_with_output()?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{:?}\n{stderr}", output.status);
-    check_lines(&stdout, LINES)?;
-    check_lines(&services.logs(&uuid)?, LINES)?;
+    check_lines(&stdout, FOLLOWED)?;
+    check_lines(&services.logs(&uuid)?, FOLLOWED)?;
     check_one_end(&services, &uuid)
 }
 
@@ -164,10 +176,7 @@ fn what_a_killed_hub_had_accepted_is_there() -> Result<()> {
     let mut services = Services::start()?;
     // Nothing may start: only the writes of the hub are looked at.
     services.kill_agent()?;
-    let kills = match std::env::var("POLYAXON_KILLS") {
-        Ok(number) => number.parse()?,
-        Err(_) => KILLS,
-    };
+    let kills = kills()?;
     std::fs::write(services.folder().join("operation.yaml"), operation("many"))?;
     let mut accepted = Vec::new();
     for kill in 0..kills {
