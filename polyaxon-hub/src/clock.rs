@@ -8,7 +8,7 @@ use crate::domain::time::Millis;
 /// Differences up to this are followed at once; larger ones mean that somebody set the machine's clock.
 const SLEW: Duration = Duration::from_secs(2);
 
-/// Tells the time; a fake one makes a week pass in a test.
+/// Tells the time and makes identifiers; a fake one makes a week pass in a test.
 pub trait Clock: Send + Sync + 'static {
     /// Now, UTC. Goes on evenly when the machine's clock is set, until [`Self::follow`].
     fn now(&self) -> Millis;
@@ -20,6 +20,11 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Goes on with [`Self::now`] moved by so many milliseconds.
     fn follow(&self, _milliseconds: i64) {}
+
+    /// A new identifier: 32 hex digits that sort by the time they were made.
+    fn new_id(&self) -> String {
+        new_id()
+    }
 }
 
 /// The clock of the machine.

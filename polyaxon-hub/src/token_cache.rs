@@ -4,22 +4,23 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use crate::domain::access::TokenRecord;
 use crate::domain::time::Millis;
+use crate::topics::{Subscription, Topics};
 
 /// How long another process's revocation may go unnoticed; our own is immediate.
 const CACHE_TIME: Duration = Duration::from_secs(10);
 /// Entries of the cache before it is emptied; a hub has far fewer live tokens.
 const CACHE_ENTRIES: usize = 4096;
+/// The one topic of revocations.
+const REVOCATIONS: &str = "";
 
 /// Remembers tokens for a short while, so that a call does not cost a query.
 #[derive(Debug, Default)]
 pub struct TokenCache {
     entries: Mutex<HashMap<String, Entry>>,
     uses: Mutex<HashMap<String, Millis>>,
-    revocations: watch::Sender<()>,
+    revocations: Topics,
 }
 
 #[derive(Debug, Clone)]
@@ -35,12 +36,12 @@ impl TokenCache {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        self.revocations.send_replace(());
+        self.revocations.wake(REVOCATIONS);
     }
 
     /// Wakes when a token was revoked: whoever serves a call that lasts looks again.
-    pub fn revocations(&self) -> watch::Receiver<()> {
-        self.revocations.subscribe()
+    pub fn revocations(&self) -> Subscription {
+        self.revocations.subscribe(REVOCATIONS)
     }
 
     /// Takes the uses since the last call: token id and time.

@@ -3,38 +3,91 @@
 //! A wake carries nothing: the one who waits looks again. Wakes that come before it looks are one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Topics that nobody waits for are swept out each time that the number of topics has grown by this.
 const SWEEP: usize = 256;
 
 /// Topics by name.
 #[derive(Debug, Default)]
-pub struct Topics(Mutex<HashMap<String, watch::Sender<()>>>);
+pub struct Topics(Mutex<HashMap<String, Arc<Topic>>>);
+
+#[derive(Debug, Default)]
+struct Topic {
+    wakes: AtomicU64,
+    /// Wakes in the order in which they began to wait.
+    waiting: Notify,
+}
+
+/// One who looks at a topic.
+#[derive(Debug)]
+pub struct Subscription {
+    topic: Arc<Topic>,
+    seen: Option<u64>,
+}
+
+impl Subscription {
+    /// Returns once there was a wake since the last call or since it was marked.
+    pub async fn changed(&mut self) {
+        loop {
+            let mut woken = pin!(self.topic.waiting.notified());
+            woken.as_mut().enable();
+            let wakes = self.topic.wakes.load(Ordering::Acquire);
+            if self.seen.replace(wakes) != Some(wakes) {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    /// Whether `changed` would return at once.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.seen != Some(self.topic.wakes.load(Ordering::Acquire))
+    }
+
+    /// Forgets the wakes until now.
+    pub fn mark_unchanged(&mut self) {
+        self.seen = Some(self.topic.wakes.load(Ordering::Acquire));
+    }
+
+    /// As if there had been a wake.
+    pub fn mark_changed(&mut self) {
+        self.seen = None;
+    }
+}
 
 impl Topics {
-    /// A receiver whose `changed` returns after the next [`Topics::wake`] of this topic.
-    pub fn subscribe(&self, topic: &str) -> watch::Receiver<()> {
+    /// A subscription whose `changed` returns after the next [`Topics::wake`] of this topic.
+    pub fn subscribe(&self, topic: &str) -> Subscription {
         let mut topics = self.lock();
         if topics.len() % SWEEP == SWEEP - 1 {
-            topics.retain(|_, sender| sender.receiver_count() > 0);
+            topics.retain(|_, topic| Arc::strong_count(topic) > 1);
         }
-        topics.entry(topic.to_owned()).or_default().subscribe()
+        let topic = Arc::clone(topics.entry(topic.to_owned()).or_default());
+        let seen = Some(topic.wakes.load(Ordering::Acquire));
+        Subscription { topic, seen }
     }
 
     /// Wakes everybody who waits for the topic.
     pub fn wake(&self, topic: &str) {
         let mut topics = self.lock();
-        if let Some(sender) = topics.get(topic)
-            && sender.send(()).is_err()
-        {
+        let Some(found) = topics.get(topic) else {
+            return;
+        };
+        if Arc::strong_count(found) == 1 {
             topics.remove(topic);
+            return;
         }
+        found.wakes.fetch_add(1, Ordering::AcqRel);
+        found.waiting.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<()>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Topic>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -50,9 +103,14 @@ mod tests {
         let other = topics.subscribe("b");
         topics.wake("a");
         topics.wake("a");
-        first.changed().await.unwrap();
-        assert!(!first.has_changed().unwrap(), "two wakes are one");
-        assert!(!other.has_changed().unwrap());
+        first.changed().await;
+        assert!(!first.has_changed(), "two wakes are one");
+        assert!(!other.has_changed());
+        first.mark_changed();
+        first.changed().await;
+        topics.wake("a");
+        first.mark_unchanged();
+        assert!(!first.has_changed());
     }
 
     #[test]

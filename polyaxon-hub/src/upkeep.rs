@@ -23,6 +23,7 @@ pub async fn run(hub: Arc<Hub>) {
     }
     loop {
         tokio::select! {
+            biased;
             () = tokio::time::sleep(INTERVAL) => {}
             () = hub.draining.cancelled() => return,
         }

@@ -24,7 +24,6 @@ use super::agent_convert::{
 use super::auth::{require, still_admitted};
 use super::log_intake::Intake;
 use super::{errors, run_convert};
-use crate::clock::new_id;
 use crate::domain::access::Scope;
 use crate::domain::client_version::HUB_VERSION;
 use crate::domain::session::{
@@ -50,11 +49,11 @@ impl Agent for AgentService {
         let request = request.into_inner();
         let hello = Hello {
             agent: caller.name.clone(),
-            agent_id: new_id(),
-            session_id: new_id(),
+            agent_id: self.0.clock.new_id(),
+            session_id: self.0.clock.new_id(),
             replica: request.replica,
             version: request.version,
-            queues: queues(request.queues)?,
+            queues: queues(request.queues, self.0.clock.as_ref())?,
             catalog: catalog(&request.catalog)?,
             advertised_address: request.advertised_address,
             only_if_vacant: request.only_if_vacant,
@@ -151,9 +150,7 @@ impl Agent for AgentService {
             } else {
                 Vec::new()
             };
-            let answer = !items.is_empty()
-                || Instant::now() >= until
-                || orders.has_changed().unwrap_or_default();
+            let answer = !items.is_empty() || Instant::now() >= until || orders.has_changed();
             if answer {
                 for item in &items {
                     self.0.events.wake(&item.run);
@@ -165,9 +162,10 @@ impl Agent for AgentService {
                 }));
             }
             tokio::select! {
-                _ = work.changed() => {}
-                _ = orders.changed() => orders.mark_changed(),
-                _ = revocations.changed() => {}
+                biased;
+                () = work.changed() => {}
+                () = orders.changed() => orders.mark_changed(),
+                () = revocations.changed() => {}
                 () = tokio::time::sleep_until(until.min(Instant::now() + LOOK_AGAIN)) => {}
                 () = self.0.draining.cancelled() => return Err(errors::draining()),
             }
@@ -361,8 +359,9 @@ async fn hints(
     let mut orders = hub.orders.subscribe(&key.agent);
     loop {
         let kind = tokio::select! {
-            _ = work.changed() => hint::Kind::Work,
-            _ = orders.changed() => {
+            biased;
+            () = work.changed() => hint::Kind::Work,
+            () = orders.changed() => {
                 // A newer session ends the stream.
                 directives(hub, key).await?;
                 hint::Kind::Directives

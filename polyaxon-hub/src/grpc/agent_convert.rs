@@ -1,6 +1,6 @@
 //! The agent protocol between our values and those of the messages.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use polyaxon_proto::agent::v1::{
@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 
 use super::convert::millis;
 use super::{errors, result_convert, run_convert};
-use crate::clock::new_id;
+use crate::clock::Clock;
 use crate::domain::access::Principal;
 use crate::domain::names;
 use crate::domain::run::parse_uuid;
@@ -66,8 +66,11 @@ pub(super) fn session_taken(taken: &SessionTaken) -> Status {
     )
 }
 
-pub(super) fn queues(specs: Vec<QueueSpec>) -> Result<Vec<session::QueueSpec>, Status> {
-    let mut queues: HashMap<String, session::QueueSpec> = HashMap::new();
+pub(super) fn queues(
+    specs: Vec<QueueSpec>,
+    clock: &dyn Clock,
+) -> Result<Vec<session::QueueSpec>, Status> {
+    let mut queues: BTreeMap<String, session::QueueSpec> = BTreeMap::new();
     let default = QueueSpec {
         name: DEFAULT_QUEUE.into(),
         priority: 0,
@@ -80,7 +83,7 @@ pub(super) fn queues(specs: Vec<QueueSpec>) -> Result<Vec<session::QueueSpec>, S
         queues
             .entry(spec.name.clone())
             .or_insert_with(|| session::QueueSpec {
-                id: new_id(),
+                id: clock.new_id(),
                 name: spec.name,
                 priority: spec.priority.into(),
                 concurrency: u64::try_from(spec.concurrency).ok(),

@@ -54,6 +54,7 @@ impl Intake {
     ) -> Result<(), Status> {
         loop {
             let first = tokio::select! {
+                biased;
                 message = messages.message() => message?,
                 () = self.hub.draining.cancelled() => return Err(errors::draining()),
             };

@@ -57,35 +57,34 @@ pub async fn router(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let routes = Routes::new(health)
-        .add_service(reflection)
-        .add_service(
-            AccessServer::new(access::AccessService(hub.clone()))
-                .max_decoding_message_size(MAX_MESSAGE),
-        )
-        .add_service(
-            ComponentsServer::new(components::ComponentsService(hub.clone()))
-                .max_decoding_message_size(MAX_MESSAGE),
-        )
-        .add_service(
-            RunsServer::new(runs::RunsService(hub.clone())).max_decoding_message_size(MAX_MESSAGE),
-        )
-        .add_service(
-            AgentServer::new(agent::AgentService(hub.clone()))
-                .max_decoding_message_size(MAX_MESSAGE),
-        )
-        .add_service(
-            TransferServer::new(transfer::TransferService(hub.clone()))
-                .max_decoding_message_size(MAX_MESSAGE),
-        );
-    let guarded = routes
+    let open = Routes::new(health).add_service(reflection);
+    let guarded = with_services(open, hub);
+    Ok((guarded, reporter))
+}
+
+/// Our own services behind the check of tokens.
+pub fn services(hub: Arc<Hub>) -> Router {
+    with_services(Routes::default(), hub)
+}
+
+fn with_services(routes: Routes, hub: Arc<Hub>) -> Router {
+    let access = AccessServer::new(access::AccessService(hub.clone()));
+    let components = ComponentsServer::new(components::ComponentsService(hub.clone()));
+    let runs = RunsServer::new(runs::RunsService(hub.clone()));
+    let agent = AgentServer::new(agent::AgentService(hub.clone()));
+    let transfer = TransferServer::new(transfer::TransferService(hub.clone()));
+    routes
+        .add_service(access.max_decoding_message_size(MAX_MESSAGE))
+        .add_service(components.max_decoding_message_size(MAX_MESSAGE))
+        .add_service(runs.max_decoding_message_size(MAX_MESSAGE))
+        .add_service(agent.max_decoding_message_size(MAX_MESSAGE))
+        .add_service(transfer.max_decoding_message_size(MAX_MESSAGE))
         .prepare()
         .into_axum_router()
         .layer(axum::middleware::from_fn_with_state(
             hub,
             auth::authenticate,
-        ));
-    Ok((guarded, reporter))
+        ))
 }
 
 /// Says in the health service that no new calls are wanted.

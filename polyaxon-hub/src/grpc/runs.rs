@@ -16,7 +16,6 @@ use tonic::{Code, Request, Response, Status};
 use super::auth::{require, still_admitted};
 use super::convert::timestamp;
 use super::{errors, run_convert};
-use crate::clock::new_id;
 use crate::domain::access::{Principal, Scope};
 use crate::domain::names::{self, DEFAULT_OWNER, DEFAULT_PROJECT};
 use crate::domain::page::{Page, next_token};
@@ -270,7 +269,7 @@ impl RunsService {
         let mut hash = blake3::Hasher::new();
         hash.update(project.uuid.as_bytes()).update(operation);
         Ok(NewRequest {
-            uuid: new_id(),
+            uuid: self.0.clock.new_id(),
             project,
             operation: operation.to_vec(),
             user: caller.name.clone(),
@@ -387,8 +386,9 @@ async fn watch(
             return Ok(());
         }
         tokio::select! {
-            _ = changes.changed() => {}
-            _ = revocations.changed() => {}
+            biased;
+            () = changes.changed() => {}
+            () = revocations.changed() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = sender.closed() => return Ok(()),
             () = hub.draining.cancelled() => return Err(errors::draining()),

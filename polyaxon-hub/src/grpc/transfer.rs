@@ -91,9 +91,10 @@ impl Reader {
                 Over::No => LOOK_AGAIN,
             };
             tokio::select! {
-                _ = changes.changed() => {}
-                _ = events.changed() => {}
-                _ = revocations.changed() => {}
+                biased;
+                () = changes.changed() => {}
+                () = events.changed() => {}
+                () = revocations.changed() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = sender.closed() => return Ok(()),
                 () = self.hub.draining.cancelled() => return Err(errors::draining()),

@@ -4,10 +4,12 @@
 //! is sealed: it goes to the log store under a name of its own, and the database gets a row.
 
 mod blobs;
+mod file_work;
 mod growing;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use blobs::Blobs;
+pub use file_work::FileWork;
 pub use store::{Append, Cursor, LogError, LogStore};

@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use super::blobs::Blobs;
+use super::file_work::FileWork;
 use super::growing::Growing;
 use crate::domain::log::{Content, Entry, LogKey, MAX_RUN_BYTES, new_part};
 use crate::storage::logs::{LogSegment, LogStream};
 use crate::storage::{Storage, StorageError};
-use crate::topics::Topics;
+use crate::topics::{Subscription, Topics};
 
 /// Size of a file from which on it is sealed.
 const SEAL_BYTES: u64 = 8 * 1024 * 1024;
@@ -144,6 +145,7 @@ pub struct LogStore {
     sizes: SyncMutex<HashMap<String, u64>>,
     changes: Topics,
     limit: u64,
+    file_work: FileWork,
 }
 
 impl LogStore {
@@ -161,6 +163,7 @@ impl LogStore {
             sizes: SyncMutex::default(),
             changes: Topics::default(),
             limit: MAX_RUN_BYTES,
+            file_work: FileWork::default(),
         })
     }
 
@@ -170,8 +173,14 @@ impl LogStore {
         Self { limit, ..self }
     }
 
+    /// The same with another place for work on files.
+    #[must_use]
+    pub fn with_file_work(self, file_work: FileWork) -> Self {
+        Self { file_work, ..self }
+    }
+
     /// Wakes when a log of the run grows or ends.
-    pub fn subscribe(&self, run: &str) -> watch::Receiver<()> {
+    pub fn subscribe(&self, run: &str) -> Subscription {
         self.changes.subscribe(run)
     }
 
@@ -218,18 +227,18 @@ impl LogStore {
         }
         let ended = open.ended || append.eof;
         let mut acknowledged = append.end;
-        if !open.growing.full && !open.ended {
+        // A log that had ended goes on when an object that vanished early was launched once more.
+        if !open.growing.full {
             let entries = self
                 .within_limit(key, new_part(open.growing.end, append.entries))
                 .await?;
             let mut growing = open.growing.clone();
             let before = growing.size;
-            growing = tokio::task::spawn_blocking(move || {
+            let appended = self.file_work.run(move || {
                 growing.append(&entries)?;
                 Ok::<_, LogError>(growing)
-            })
-            .await
-            .map_err(|_| LogError::Stopped)??;
+            });
+            let growing = appended.await??;
             self.grow(&key.run, growing.size - before);
             open.growing = growing;
         }
@@ -284,7 +293,7 @@ impl LogStore {
     async fn size_on_disk(&self, run: &str) -> Result<u64, LogError> {
         let sealed = self.index.sealed_size(run).await?;
         let (folder, prefix) = (self.folder.clone(), format!("{run}."));
-        let growing = tokio::task::spawn_blocking(move || -> std::io::Result<u64> {
+        let growing = self.file_work.run(move || -> std::io::Result<u64> {
             let mut total = 0;
             for file in std::fs::read_dir(folder)? {
                 let file = file?;
@@ -293,10 +302,10 @@ impl LogStore {
                 }
             }
             Ok(total)
-        })
-        .await
-        .map_err(|_| LogError::Stopped)?
-        .map_err(|error| LogError::io(&self.folder, &error))?;
+        });
+        let growing = growing
+            .await?
+            .map_err(|error| LogError::io(&self.folder, &error))?;
         Ok(sealed.saturating_add(growing))
     }
 
@@ -316,9 +325,7 @@ impl LogStore {
             return Ok(());
         }
         let file = growing.clone();
-        let bytes = tokio::task::spawn_blocking(move || file.read(0, u64::MAX))
-            .await
-            .map_err(|_| LogError::Stopped)??;
+        let bytes = self.file_work.run(move || file.read(0, u64::MAX)).await??;
         let segment = LogSegment {
             first: growing.first,
             last: growing.end,
@@ -344,9 +351,10 @@ impl LogStore {
         let sealed = self.index.segments(key).await?;
         let end = sealed.last().map_or(0, |segment| segment.last);
         let (folder, owned) = (self.folder.clone(), key.clone());
-        let growing = tokio::task::spawn_blocking(move || Growing::open(&folder, &owned, end))
-            .await
-            .map_err(|_| LogError::Stopped)??;
+        let opened = self
+            .file_work
+            .run(move || Growing::open(&folder, &owned, end));
+        let growing = opened.await??;
         Ok(Open {
             growing,
             ended: stream.is_some_and(|stream| stream.ended),
@@ -401,9 +409,10 @@ impl LogStore {
             let file = growing.clone();
             let from = place as u64;
             // The file must not be sealed while it is read.
-            let bytes = tokio::task::spawn_blocking(move || file.read(from, READ_BYTES))
-                .await
-                .map_err(|_| LogError::Stopped)??;
+            let bytes = self
+                .file_work
+                .run(move || file.read(from, READ_BYTES))
+                .await??;
             drop(guard);
             let (read, moved) = take(bytes, growing.first, place, cursor, READ_BYTES);
             if !read.is_empty() || !moved {

@@ -76,6 +76,23 @@ async fn text(store: &LogStore, from: u64) -> String {
 }
 
 #[tokio::test]
+async fn a_log_that_had_ended_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    // The object vanished before its launch was known, and was launched once more.
+    assert_eq!(store.append(append(0, &["one"], true)).await, Ok(4));
+    let again = append(0, &["one", "two"], true);
+    assert_eq!(
+        store.append(again).await,
+        Ok(8),
+        "or the agent waits for ever"
+    );
+    assert_eq!(text(&store, 0).await, "one\ntwo\n");
+    let store = open(folder.path()).await;
+    assert_eq!(text(&store, 0).await, "one\ntwo\n");
+}
+
+#[tokio::test]
 async fn what_is_acknowledged_is_read_back_once_whatever_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;

@@ -146,38 +146,10 @@ impl AgentStorage for SqliteStorage {
     }
 
     async fn directives(&self, session: &SessionKey, at: Millis) -> Guarded<Vec<Directive>> {
-        let mut connection = self.readers.acquire().await.map_err(failed)?;
-        let valid = match session::check(&mut connection, session).await? {
-            Err(refused) => return Ok(Err(refused)),
-            Ok(valid) => valid,
-        };
-        let mut directives = Vec::new();
-        let rows = sqlx::query(select_run!(
-            "WHERE run.agent_id = ? AND run.status = 'stopping' ORDER BY run.uuid LIMIT 500"
-        ))
-        .bind(valid.agent_id.as_str())
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
-        for row in &rows {
-            let run = run(row)?;
-            let reason = run.stop_reason.clone();
-            directives.push(Directive::to(&run, Order::Stop { reason }));
-        }
-        let rows = sqlx::query(select_run!(
-            "WHERE run.agent_id = ? AND run.launch_deadline <= ? AND run.status = 'scheduled' ORDER BY run.uuid LIMIT 50"
-        ))
-        .bind(valid.agent_id.as_str())
-        .bind(at.0)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
-        for row in &rows {
-            let run = run(row)?;
-            let work = sync::work(&mut connection, run.clone()).await?;
-            directives.push(Directive::to(&run, Order::LaunchAgain(Box::new(work))));
-        }
-        Ok(Ok(directives))
+        let key = session.clone();
+        self.readers
+            .run(move |connection| Box::pin(standing(connection, key, at)))
+            .await
     }
 
     async fn publish_catalog(
@@ -368,4 +340,43 @@ pub(super) async fn change_all(
 /// A limit as the database keeps it: -1 for none.
 pub(super) fn concurrency(limit: Option<u64>) -> i64 {
     limit.map_or(-1, as_integer)
+}
+
+/// Orders that stand.
+async fn standing(
+    connection: &mut SqliteConnection,
+    key: SessionKey,
+    at: Millis,
+) -> Guarded<Vec<Directive>> {
+    let valid = match session::check(&mut *connection, &key).await? {
+        Err(refused) => return Ok(Err(refused)),
+        Ok(valid) => valid,
+    };
+    let mut directives = Vec::new();
+    let rows = sqlx::query(select_run!(
+        "WHERE run.agent_id = ? AND run.status = 'stopping' ORDER BY run.uuid LIMIT 500"
+    ))
+    .bind(valid.agent_id.as_str())
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for row in &rows {
+        let run = run(row)?;
+        let reason = run.stop_reason.clone();
+        directives.push(Directive::to(&run, Order::Stop { reason }));
+    }
+    let rows = sqlx::query(select_run!(
+        "WHERE run.agent_id = ? AND run.launch_deadline <= ? AND run.status = 'scheduled' ORDER BY run.uuid LIMIT 50"
+    ))
+    .bind(valid.agent_id.as_str())
+    .bind(at.0)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for row in &rows {
+        let run = run(row)?;
+        let work = sync::work(&mut *connection, run.clone()).await?;
+        directives.push(Directive::to(&run, Order::LaunchAgain(Box::new(work))));
+    }
+    Ok(Ok(directives))
 }

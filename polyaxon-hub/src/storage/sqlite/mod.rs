@@ -6,6 +6,7 @@ mod claim;
 mod components;
 mod logs;
 mod migrations;
+mod readers;
 mod report;
 mod row;
 mod run_row;
@@ -15,12 +16,15 @@ mod sync;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::SqlitePool;
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Mutex;
 
 use super::{Readiness, StorageError};
+use readers::Readers;
 use writer::Writer;
 
 /// Connections that only read.
@@ -30,7 +34,7 @@ const READERS: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct SqliteStorage {
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
 }
 
 impl SqliteStorage {
@@ -56,7 +60,26 @@ impl SqliteStorage {
             .connect_with(options.read_only(true))
             .await
             .map_err(row::failed)?;
+        let readers = Readers::Pool(readers);
         Ok(Self { writer, readers })
+    }
+
+    /// An empty database in memory, with one connection. Each call is done on the caller's thread before anything else
+    /// happens there, which a simulation wants and nobody who serves does.
+    ///
+    /// # Errors
+    /// When the schema cannot be made.
+    pub async fn in_memory() -> Result<Self, StorageError> {
+        let options = SqliteConnectOptions::new()
+            .in_memory(true)
+            .foreign_keys(true);
+        let mut connection = options.connect().await.map_err(row::failed)?;
+        migrations::run(&mut connection).await?;
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self {
+            writer: Writer::Inline(connection.clone()),
+            readers: Readers::Inline(connection),
+        })
     }
 
     /// Waits until everything accepted is written, then closes the file.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::executor::block_on;
 use futures::future::BoxFuture;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -35,9 +36,18 @@ type Job = Box<
         + Send,
 >;
 
+/// Who writes.
+#[derive(Clone)]
+pub(super) enum Writer {
+    /// A task of its own.
+    Task(WriterTask),
+    /// The caller, at once.
+    Inline(Arc<Mutex<SqliteConnection>>),
+}
+
 /// Handle to the writing task.
 #[derive(Clone)]
-pub(super) struct Writer {
+pub(super) struct WriterTask {
     jobs: Arc<Mutex<Option<mpsc::Sender<Job>>>>,
     sender: mpsc::WeakSender<Job>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -56,15 +66,48 @@ impl Writer {
         migrations::run(&mut connection).await?;
         let (sender, receiver) = mpsc::channel(QUEUE);
         let task = tokio::spawn(drive(connection, receiver));
-        Ok(Self {
+        Ok(Self::Task(WriterTask {
             sender: sender.downgrade(),
             jobs: Arc::new(Mutex::new(Some(sender))),
             task: Arc::new(Mutex::new(Some(task))),
-        })
+        }))
     }
 
     /// Runs one operation inside a transaction and answers after its commit.
     pub(super) async fn run<T, F>(&self, operation: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        match self {
+            Self::Task(task) => task.run(operation).await,
+            Self::Inline(connection) => block_on(async {
+                let mut connection = connection.lock().await;
+                execute(&mut connection, "BEGIN").await?;
+                let outcome = operation(&mut connection).await;
+                let end = if outcome.is_ok() {
+                    "COMMIT"
+                } else {
+                    "ROLLBACK"
+                };
+                execute(&mut connection, end).await?;
+                outcome
+            }),
+        }
+    }
+
+    /// Finishes what was accepted and ends the task.
+    pub(super) async fn close(&self) {
+        if let Self::Task(task) = self {
+            task.close().await;
+        }
+    }
+}
+
+impl WriterTask {
+    async fn run<T, F>(&self, operation: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
@@ -93,8 +136,7 @@ impl Writer {
         result.await.map_err(|_| StorageError::Closed)?
     }
 
-    /// Finishes what was accepted and ends the task.
-    pub(super) async fn close(&self) {
+    async fn close(&self) {
         self.jobs.lock().await.take();
         if let Some(task) = self.task.lock().await.take() {
             let _ = task.await;
