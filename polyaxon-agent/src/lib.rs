@@ -1,6 +1,8 @@
 //! The agent of one cluster: leases queued operations, plans and launches them, watches them
 //! and reports what became of them.
 
+pub mod agent;
+pub mod ambience;
 pub mod attempt;
 pub mod build_report;
 pub mod classify;

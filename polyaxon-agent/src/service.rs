@@ -5,31 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use polyaxon_proto::agent::v1::{QueueSpec, Session};
+use polyaxon_proto::agent::v1::QueueSpec;
 use secrecy::SecretString;
-use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::Agent;
 use crate::cli::Cli;
 use crate::config::{self, Kubernetes, Settings};
 use crate::confirmation::Confirmer;
 use crate::data_dir::DataDir;
-use crate::driver::{Driver, Ended, Parts};
+use crate::driver::Ended;
 use crate::executor::Executor;
 use crate::executor::engine::{
     EngineExecutor, EngineOptions, HostFolders, PodImage, usual_sockets,
 };
 use crate::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
-use crate::hub::{HubClient, Identity, Link, Outbox};
-use crate::logs::Shipper;
+use crate::hub::{HubClient, Identity};
 use crate::planning::{Catalog, SpecPlanner};
 use polyaxon_registry::Registry;
 
 /// Name of the archive beside the program.
 const POD_IMAGE_TAR: &str = "polyaxon-pod.oci.tar";
-
-/// How long what is still to be sent may take at the end.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs an agent until `shutdown` is cancelled; `ready` is called when it takes work.
 pub async fn run(
@@ -75,14 +71,8 @@ async fn serve(
     shutdown: CancellationToken,
     ready: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
-    let (events_in, events) = mpsc::channel(256);
-    let (session, sessions) = watch::channel::<Option<Session>>(None);
-    let (slots, free_slots) = watch::channel(settings.max_runs());
-    let reopen = Arc::new(Notify::new());
-    let (outbox, sending) = Outbox::new(hub.clone(), sessions.clone(), events_in.clone());
-    let shipper = Shipper::default();
-    let link = Link {
-        hub: hub.clone(),
+    let agent = Agent {
+        hub,
         identity: Identity {
             replica: replica(),
             queues: settings
@@ -98,48 +88,17 @@ async fn serve(
                 .published(settings)
                 .context("the catalog cannot be published")?,
         },
-        events: events_in,
-        session,
-        slots: free_slots,
-        reopen: Arc::clone(&reopen),
-    };
-    let driver = Driver::new(
-        Parts {
-            executor,
-            planner: Arc::new(SpecPlanner::new(settings, catalog, &cli.hub)),
-            confirmer: Confirmer {
-                registry,
-                secrets_dir: settings.engine.secrets_dir.clone(),
-                pause: Duration::from_secs(1),
-            },
-            shipper: shipper.clone(),
-            outbox,
-            events,
-            slots,
-            reopen,
-            max_runs: settings.max_runs(),
-            require_confirmation: settings.require_confirmation,
+        executor,
+        planner: Arc::new(SpecPlanner::new(settings, catalog, &cli.hub)),
+        confirmer: Confirmer {
+            registry,
+            secrets_dir: settings.engine.secrets_dir.clone(),
+            pause: Duration::from_secs(1),
         },
-        ready,
-    );
-    let shipping = {
-        let (hub, sessions) = (hub.clone(), sessions.clone());
-        async move { shipper.run(hub, sessions).await }
+        max_runs: settings.max_runs(),
+        require_confirmation: settings.require_confirmation,
     };
-    let ended = tokio::select! {
-        ended = driver.run(shutdown) => ended,
-        () = link.run() => Ended::Shutdown,
-        () = sending => Ended::Shutdown,
-        () = shipping => Ended::Shutdown,
-    };
-    let last = sessions.borrow().clone();
-    if let Some(session) = last {
-        let closing = Link::close(&hub, session);
-        if tokio::time::timeout(FAREWELL, closing).await.is_err() {
-            tracing::debug!("the session was not closed in time");
-        }
-    }
-    match ended {
+    match agent.run(shutdown, ready).await {
         Ended::Shutdown => {
             tracing::info!("stopped; containers that run go on");
             Ok(())

@@ -49,7 +49,12 @@ impl Entry {
     }
 
     /// The message of a status, with the next number.
-    pub(super) fn report(&mut self, key: &AttemptKey, mut update: StatusUpdate) -> Report {
+    pub(super) fn report(
+        &mut self,
+        key: &AttemptKey,
+        mut update: StatusUpdate,
+        now: SystemTime,
+    ) -> Report {
         self.seq += 1;
         if let (Some(plan), Some(observer)) = (&self.plan, &self.observer) {
             build_report::complete(&mut update, &plan.pod, observer);
@@ -63,7 +68,7 @@ impl Entry {
             status: update.status.into(),
             reason: update.reason,
             message: update.message,
-            observed_at: Some(SystemTime::now().into()),
+            observed_at: Some(now.into()),
             build: update.build,
             failure: update.failure,
         };

@@ -8,19 +8,21 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use polyaxon_proto::agent::v1::{Directive, InventoryItem, LeaseItem, directive};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::entry::Entry;
 use self::tasks::{Message, Tools};
+use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::confirmation::Confirmer;
 use crate::executor::{Executor, Found};
-use crate::hub::{Launch, LinkEvent, Outbox, WITHDRAWN};
+use crate::hub::{Launch, LinkEvent, Outbox, Standing, WITHDRAWN};
 use crate::logs::Shipper;
 use crate::machine::{Action, Event, Facts, LaunchOutcome, Machine};
 use crate::planning::Planner;
@@ -50,6 +52,10 @@ pub struct Parts {
     pub max_runs: u32,
     /// A digest that the registry did not confirm fails the run.
     pub require_confirmation: bool,
+    /// Time and chance.
+    pub ambience: Ambience,
+    /// Whether this process still speaks for its agent.
+    pub standing: Standing,
 }
 
 /// Why a driver ended.
@@ -66,6 +72,7 @@ pub enum Ended {
 /// All attempts of one agent.
 pub struct Driver {
     tools: Tools,
+    ambience: Ambience,
     planner: Arc<dyn Planner>,
     outbox: Outbox,
     events: mpsc::Receiver<LinkEvent>,
@@ -90,7 +97,10 @@ impl Driver {
                 confirmer: parts.confirmer,
                 shipper: parts.shipper,
                 messages: sender,
+                ambience: parts.ambience.clone(),
+                standing: parts.standing,
             },
+            ambience: parts.ambience,
             planner: parts.planner,
             outbox: parts.outbox,
             events: parts.events,
@@ -123,7 +133,7 @@ impl Driver {
                     Some(LinkEvent::StandBy) => self.let_go().await,
                     Some(event) => self.heard(event),
                 },
-                () = tokio::time::sleep_until(wake.into()) => {}
+                () = tokio::time::sleep_until(wake) => {}
             }
             self.tick();
             self.count_slots();
@@ -134,12 +144,12 @@ impl Driver {
         let furthest = Instant::now() + LOOK;
         self.entries
             .values()
-            .filter_map(|entry| entry.machine.deadline())
+            .filter_map(|entry| entry.machine.deadline().map(Instant::from_std))
             .fold(furthest, Instant::min)
     }
 
     fn tick(&mut self) {
-        let now = Instant::now();
+        let now = Instant::now().into_std();
         let due: Vec<AttemptKey> = self
             .entries
             .iter()
@@ -316,7 +326,7 @@ impl Driver {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
-        for action in entry.machine.on(event, Instant::now()) {
+        for action in entry.machine.on(event, Instant::now().into_std()) {
             self.act(key, action);
         }
     }
@@ -359,7 +369,7 @@ impl Driver {
                 }
             }
             Action::Report(update) => {
-                let report = entry.report(key, *update);
+                let report = entry.report(key, *update, self.ambience.now());
                 let status = &report.report;
                 tracing::info!(%key, status = status.status().as_str_name(), reason = status.reason, message = status.message, "status");
                 self.outbox.report(report);

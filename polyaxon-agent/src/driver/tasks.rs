@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::build_report::{self, BuildObserver};
 use crate::confirmation::Confirmer;
 use crate::executor::{Ending, Executor, ExecutorError, Observation, Seen};
 use crate::failpoint::Failpoint;
-use crate::hub::Backoff;
-use crate::logs::{ContainerKey, Shipper, follow};
+use crate::hub::Standing;
+use crate::logs::{ContainerKey, Readers, Shipper, follow};
 use crate::machine::{Confirmation, Event};
 use crate::planning::{AttemptPlan, Refusal};
 
@@ -37,6 +38,8 @@ pub(super) struct Tools {
     pub(super) confirmer: Confirmer,
     pub(super) shipper: Shipper,
     pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) ambience: Ambience,
+    pub(super) standing: Standing,
 }
 
 impl Tools {
@@ -46,6 +49,8 @@ impl Tools {
     }
 
     pub(super) async fn create(self, plan: Arc<AttemptPlan>) {
+        // Another process may have launched and ended the attempt while this one stood still.
+        self.standing.good().await;
         Failpoint::BeforeCreate.hit();
         let event = match self.executor.create(&plan).await {
             Ok(created) => {
@@ -82,7 +87,7 @@ impl Tools {
             names: HashSet::new(),
             tasks: JoinSet::new(),
         };
-        let mut backoff = Backoff::default();
+        let mut backoff = self.ambience.backoff();
         loop {
             let (sender, mut seen) = mpsc::channel(64);
             let listen = async {
@@ -132,7 +137,7 @@ impl Tools {
     }
 
     pub(super) async fn stop(self, key: AttemptKey) {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.ambience.backoff();
         while let Err(error) = self.executor.stop(&key).await {
             tracing::warn!(%key, %error, "not stopped yet");
             backoff.wait().await;
@@ -140,7 +145,7 @@ impl Tools {
     }
 
     pub(super) async fn remove(self, key: AttemptKey) {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.ambience.backoff();
         while let Err(error) = self.executor.remove(&key).await {
             tracing::warn!(%key, %error, "not removed yet");
             backoff.wait().await;
@@ -209,9 +214,13 @@ impl Followers {
         };
         let feed = self.tools.shipper.feed(container, Arc::clone(&self.fence));
         let (executor, key) = (Arc::clone(&self.tools.executor), self.key.clone());
-        let observer = self.observer.clone();
+        let ambience = self.tools.ambience.clone();
+        let readers = Readers {
+            feed,
+            observer: self.observer.clone(),
+        };
         self.tasks.spawn(async move {
-            follow(executor.as_ref(), &key, &name, &feed, observer.as_deref()).await;
+            follow(executor.as_ref(), &key, &name, &readers, &ambience).await;
         });
     }
 }

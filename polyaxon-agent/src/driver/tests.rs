@@ -6,17 +6,17 @@ mod fake_hub;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyaxon_proto::agent::v1::{Directive, LeaseItem, Session, directive, report_result};
+use polyaxon_proto::agent::v1::{Directive, LeaseItem, directive, report_result};
 use polyaxon_proto::runs::v1::Status;
 use polyaxon_spec::plan::{ContainerPlan, PodPlan, Role};
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
-use tokio_util::sync::DropGuard;
 
 use self::fake_executor::FakeExecutor;
 use self::fake_hub::FakeHub;
 use super::*;
-use crate::hub::{HubClient, Identity, Link};
+use crate::agent::Agent;
+use crate::hub::{HubClient, Identity};
 use crate::planning::{AttemptPlan, BuildPlan, Refusal};
 use polyaxon_registry::Registry;
 
@@ -52,71 +52,37 @@ impl Planner for Plans {
     }
 }
 
-struct Agent {
+struct Running {
     task: JoinHandle<Ended>,
-    connection: Vec<JoinHandle<()>>,
-    _shutdown: DropGuard,
 }
 
-impl Drop for Agent {
+impl Drop for Running {
     fn drop(&mut self) {
-        for task in &self.connection {
-            task.abort();
-        }
+        self.task.abort();
     }
 }
 
 /// Starts an agent as the service does.
-fn agent(hub: &FakeHub, executor: &Arc<FakeExecutor>) -> Agent {
-    let client = HubClient::new(&hub.url, &SecretString::from("token")).expect("client");
-    let (events_in, events) = mpsc::channel(256);
-    let (session, sessions) = watch::channel::<Option<Session>>(None);
-    let (slots, free_slots) = watch::channel(0);
-    let reopen = Arc::new(Notify::new());
-    let (outbox, sending) = Outbox::new(client.clone(), sessions.clone(), events_in.clone());
-    let shipper = Shipper::default();
-    let link = Link {
-        hub: client.clone(),
+fn agent(hub: &FakeHub, executor: &Arc<FakeExecutor>) -> Running {
+    let agent = Agent {
+        hub: HubClient::new(&hub.url, &SecretString::from("token")).expect("client"),
         identity: Identity {
             replica: "one".to_owned(),
             queues: Vec::new(),
             catalog: b"{}".to_vec(),
         },
-        events: events_in,
-        session,
-        slots: free_slots,
-        reopen: Arc::clone(&reopen),
-    };
-    let driver = Driver::new(
-        Parts {
-            executor: Arc::clone(executor) as Arc<dyn Executor>,
-            planner: Arc::new(Plans),
-            confirmer: Confirmer {
-                registry: Registry::new(None, Vec::new()).expect("client"),
-                secrets_dir: None,
-                pause: Duration::from_millis(1),
-            },
-            shipper: shipper.clone(),
-            outbox,
-            events,
-            slots,
-            reopen,
-            max_runs: 2,
-            require_confirmation: false,
+        executor: Arc::clone(executor) as Arc<dyn Executor>,
+        planner: Arc::new(Plans),
+        confirmer: Confirmer {
+            registry: Registry::new(None, Vec::new()).expect("client"),
+            secrets_dir: None,
+            pause: Duration::from_millis(1),
         },
-        || {},
-    );
-    let shutdown = CancellationToken::new();
-    let task = tokio::spawn(driver.run(shutdown.clone()));
-    let shipping = async move { shipper.run(client, sessions).await };
-    Agent {
-        task,
-        connection: vec![
-            tokio::spawn(link.run()),
-            tokio::spawn(sending),
-            tokio::spawn(shipping),
-        ],
-        _shutdown: shutdown.drop_guard(),
+        max_runs: 2,
+        require_confirmation: false,
+    };
+    Running {
+        task: tokio::spawn(agent.run(CancellationToken::new(), || {})),
     }
 }
 
@@ -350,4 +316,20 @@ async fn an_agent_that_was_fenced_stands_by_and_touches_nothing() {
     assert_eq!(seen.reports.last().map(|last| last.fence), Some(9));
     assert_eq!(executor.created().len(), 1, "launched once");
     assert_eq!(seen.log, b"one\ntwo", "nothing is lost or doubled");
+}
+
+#[tokio::test]
+async fn an_agent_that_stood_still_launches_nothing_before_it_is_heard_again() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.until(|seen| seen.sessions == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // Another process takes over while an answer is on its way, and everything here stands still for longer than an
+    // answer is trusted.
+    hub.take(true);
+    hub.lease(item(5));
+    std::thread::sleep(Duration::from_secs(1));
+    hub.until(|seen| seen.polite >= 3).await;
+    assert_eq!(executor.created(), []);
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::{Request as HttpRequest, Response as HttpResponse};
 use polyaxon_proto::agent::v1::agent_client::AgentClient;
 use polyaxon_proto::agent::v1::{
     AckLaunchRequest, AckLaunchResponse, CloseSessionRequest, Hint, HintsRequest, LeaseRequest,
@@ -12,9 +13,14 @@ use polyaxon_proto::agent::v1::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio_stream::Stream;
+use tonic::body::Body;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+
+use crate::ambience::Ambience;
 
 /// How long a call may take that the hub answers at once.
 const CALL: Duration = Duration::from_secs(15);
@@ -86,10 +92,14 @@ fn is_taken(status: &Status) -> bool {
     reason.is_some_and(|reason| reason == "SESSION_TAKEN")
 }
 
+/// What carries calls.
+pub type Transport = BoxCloneSyncService<HttpRequest<Body>, HttpResponse<Body>, Status>;
+
 /// A connection that opens itself again.
 #[derive(Clone)]
 pub struct HubClient {
-    channel: Channel,
+    transport: Transport,
+    ambience: Ambience,
     token: Arc<RwLock<Bearer>>,
     /// Where the token came from.
     token_file: Option<PathBuf>,
@@ -114,8 +124,20 @@ impl HubClient {
                 .tls_config(ClientTlsConfig::new().with_native_roots())
                 .map_err(|error| wrong(error.to_string()))?;
         }
+        let channel = endpoint.connect_lazy();
+        let channel = channel.map_err(|error| Status::from_error(error.into()));
+        Self::over(Transport::new(channel), token, Ambience::default())
+    }
+
+    /// A client that calls over any transport.
+    pub fn over(
+        transport: Transport,
+        token: &SecretString,
+        ambience: Ambience,
+    ) -> Result<Self, HubError> {
         Ok(Self {
-            channel: endpoint.connect_lazy(),
+            transport,
+            ambience,
             token: Arc::new(RwLock::new(bearer(token)?)),
             token_file: None,
         })
@@ -149,8 +171,13 @@ impl HubClient {
         changed
     }
 
-    fn client(&self) -> AgentClient<Channel> {
-        AgentClient::new(self.channel.clone()).max_decoding_message_size(16 * 1024 * 1024)
+    /// Time and chance.
+    pub fn ambience(&self) -> &Ambience {
+        &self.ambience
+    }
+
+    fn client(&self) -> AgentClient<Transport> {
+        AgentClient::new(self.transport.clone()).max_decoding_message_size(16 * 1024 * 1024)
     }
 
     fn request<T>(&self, message: T, timeout: Option<Duration>) -> Request<T> {

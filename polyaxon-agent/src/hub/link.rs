@@ -7,10 +7,10 @@ use polyaxon_proto::agent::v1::{
     Capacity, CloseSessionRequest, Directive, HintsRequest, InventoryItem, LeaseItem, LeaseRequest,
     OpenSessionRequest, QueueSpec, RenewRequest, Session, SyncRequest, hint,
 };
-use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
-use super::{Backoff, HubClient, HubError};
+use super::{HubClient, HubError, Sessions, Standing};
 use crate::attempt::AttemptKey;
 
 /// How long one poll for work waits, the most that the protocol allows.
@@ -24,6 +24,14 @@ const PAGE: usize = 500;
 
 /// How long a process that stands by waits before it asks again, until a hub has said how often it wants to be heard.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How often what exists is compared within a session.
+const COMPARE_EVERY: Duration = Duration::from_mins(2);
+
+/// How long an answer of the hub is trusted: a bit longer than it takes until the next one.
+fn trust(renew_every: Duration) -> Duration {
+    renew_every.mul_f64(1.5)
+}
 
 /// What the connection has for the agent.
 #[derive(Debug)]
@@ -74,18 +82,20 @@ pub struct Link {
     pub identity: Identity,
     /// Where events go.
     pub events: mpsc::Sender<LinkEvent>,
-    /// The session while there is one.
-    pub session: watch::Sender<Option<Session>>,
+    /// Who needs the session while there is one.
+    pub sessions: Sessions,
     /// Runs that could be started now.
     pub slots: watch::Receiver<u32>,
     /// Asks for a new session.
     pub reopen: std::sync::Arc<Notify>,
+    /// Who wants to know whether this process still speaks.
+    pub standing: Standing,
 }
 
 impl Link {
     /// Runs until the future is dropped.
     pub async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.hub.ambience().backoff();
         let mut manners = Manners::default();
         loop {
             let error = match self.open(manners.polite).await {
@@ -96,9 +106,10 @@ impl Link {
                     }
                     // What was refused in an older session says nothing about this one.
                     let _old = self.reopen.notified().now_or_never();
-                    self.session.send_replace(Some(session.clone()));
+                    self.sessions.set(Some(&session));
                     let error = self.serve(session, renew_every).await;
-                    self.session.send_replace(None);
+                    self.sessions.set(None);
+                    self.standing.end();
                     error
                 }
                 Err(error) => error,
@@ -109,7 +120,7 @@ impl Link {
                         tracing::warn!(%error, "standing by: nothing is touched until the other process is silent");
                         let _shutdown = self.events.send(LinkEvent::StandBy).await;
                     }
-                    let part = rand::rng().random_range(0.8..=1.2);
+                    let part = self.hub.ambience().within(0.8..=1.2);
                     tokio::time::sleep(manners.ask_again.mul_f64(part)).await;
                 }
                 Next::TryAgain => {
@@ -158,7 +169,16 @@ impl Link {
             hub_version = opened.hub_version,
             "session open"
         );
-        let directives = self.sync(&session).await?;
+        let renew_every = Duration::from_millis(opened.renew_every_ms.clamp(500, 60_000).into());
+        self.compare(&session, renew_every).await?;
+        Ok((session, renew_every))
+    }
+
+    /// Syncs, and returns once what the hub made of it is taken in.
+    async fn compare(&self, session: &Session, renew_every: Duration) -> Result<(), HubError> {
+        let asked = Instant::now();
+        let directives = self.sync(session).await?;
+        self.standing.confirm(asked, trust(renew_every));
         let (taken, done) = oneshot::channel();
         let synced = LinkEvent::Synced {
             epoch: session.epoch,
@@ -167,8 +187,7 @@ impl Link {
         };
         let _shutdown = self.events.send(synced).await;
         let _shutdown = done.await;
-        let renew_every = Duration::from_millis(opened.renew_every_ms.clamp(500, 60_000).into());
-        Ok((session, renew_every))
+        Ok(())
     }
 
     async fn sync(&self, session: &Session) -> Result<Vec<Directive>, HubError> {
@@ -201,17 +220,34 @@ impl Link {
     async fn serve(&self, session: Session, renew_every: Duration) -> HubError {
         let nudge = Notify::new();
         tokio::select! {
+            biased;
             error = self.renew(&session, renew_every, &nudge) => error,
             error = self.lease(&session) => error,
             error = self.listen(&session, &nudge) => error,
+            error = self.compare_now_and_then(&session, renew_every) => error,
             () = self.reopen.notified() => HubError::Fenced("a message was refused".to_owned()),
         }
     }
 
+    /// What another process of this agent has left, because it woke up when it was not wanted any more, is found.
+    async fn compare_now_and_then(&self, session: &Session, renew_every: Duration) -> HubError {
+        loop {
+            tokio::time::sleep(COMPARE_EVERY).await;
+            match self.compare(session, renew_every).await {
+                Ok(()) => {}
+                Err(HubError::Unavailable(reason)) => {
+                    tracing::debug!(reason, "what exists was not compared");
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
     async fn renew(&self, session: &Session, every: Duration, nudge: &Notify) -> HubError {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.hub.ambience().backoff();
         loop {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(every) => {}
                 () = nudge.notified() => {}
             }
@@ -219,8 +255,10 @@ impl Link {
                 session: Some(session.clone()),
                 capacity: Some(self.capacity()),
             };
+            let asked = Instant::now();
             match self.hub.renew(request).await {
                 Ok(answer) => {
+                    self.standing.confirm(asked, trust(every));
                     backoff.reset();
                     self.directives(answer.directives).await;
                 }
@@ -235,7 +273,7 @@ impl Link {
     }
 
     async fn lease(&self, session: &Session) -> HubError {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.hub.ambience().backoff();
         let mut slots = self.slots.clone();
         loop {
             let Ok(free) = slots.wait_for(|free| *free > 0).await.map(|free| *free) else {
@@ -276,7 +314,7 @@ impl Link {
 
     /// Hints make orders arrive early; without them they come with the next renewal.
     async fn listen(&self, session: &Session, nudge: &Notify) -> HubError {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.hub.ambience().backoff();
         loop {
             let request = HintsRequest {
                 session: Some(session.clone()),

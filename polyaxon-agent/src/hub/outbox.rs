@@ -10,7 +10,7 @@ use polyaxon_proto::agent::v1::{
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{Backoff, HubClient, HubError, LinkEvent};
+use super::{HubClient, HubError, LinkEvent};
 use crate::attempt::AttemptKey;
 use crate::failpoint::Failpoint;
 use crate::machine::LaunchOutcome;
@@ -115,7 +115,7 @@ impl Worker {
     }
 
     async fn send_launches(&mut self, mut launches: Vec<Launch>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.hub.ambience().backoff();
         while !launches.is_empty() {
             let Some(session) = self.session().await else {
                 return;
@@ -150,7 +150,7 @@ impl Worker {
     }
 
     async fn send_reports(&mut self, mut reports: Vec<Report>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = self.hub.ambience().backoff();
         loop {
             let Some(session) = self.session().await else {
                 return;

@@ -1,30 +1,33 @@
 //! From one container to the shipper.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use futures::StreamExt;
 
 use super::shipper::Feed;
+use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::build_report::BuildObserver;
 use crate::executor::{Executor, ExecutorError};
-use crate::hub::Backoff;
 
 /// Reads a container's output until the container has ended and feeds all of it; a reader that
-/// breaks starts over. An observer is given the same pieces.
+/// breaks starts over.
 pub async fn follow(
     executor: &dyn Executor,
     key: &AttemptKey,
     container: &str,
-    feed: &Feed,
-    observer: Option<&BuildObserver>,
+    readers: &Readers,
+    ambience: &Ambience,
 ) {
-    let readers = Readers { feed, observer };
-    let mut backoff = Backoff::default();
+    let mut backoff = ambience.backoff();
     loop {
-        match readers.read(executor, key, container, true).await {
+        match readers.read(executor, key, container, true, ambience).await {
             // The end of a followed log can come before its last lines: read it once more.
-            Ok(()) => match readers.read(executor, key, container, false).await {
+            Ok(()) => match readers
+                .read(executor, key, container, false, ambience)
+                .await
+            {
                 Ok(()) | Err(ExecutorError::Gone(_)) => break,
                 Err(error) => tracing::debug!(%key, container, %error, "the log's end is unread"),
             },
@@ -33,32 +36,36 @@ pub async fn follow(
         }
         backoff.wait().await;
     }
-    feed.finish();
-    feed.drained().await;
+    readers.feed.finish();
+    readers.feed.drained().await;
 }
 
-struct Readers<'a> {
-    feed: &'a Feed,
-    observer: Option<&'a BuildObserver>,
+/// Who is given a container's output.
+pub struct Readers {
+    /// The way to the hub.
+    pub feed: Feed,
+    /// Reads along if it is a build.
+    pub observer: Option<Arc<BuildObserver>>,
 }
 
-impl Readers<'_> {
+impl Readers {
     async fn read(
         &self,
         executor: &dyn Executor,
         key: &AttemptKey,
         container: &str,
         to_its_end: bool,
+        ambience: &Ambience,
     ) -> Result<(), ExecutorError> {
         self.feed.rewind();
-        if let Some(observer) = self.observer {
+        if let Some(observer) = &self.observer {
             observer.rewind(container);
         }
         let mut pieces = executor.logs(key, container, to_its_end);
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            if let Some(observer) = self.observer {
-                observer.push(container, &piece, now_ns());
+            if let Some(observer) = &self.observer {
+                observer.push(container, &piece, now_ns(ambience));
             }
             self.feed.push(&piece).await;
         }
@@ -66,7 +73,7 @@ impl Readers<'_> {
     }
 }
 
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+fn now_ns(ambience: &Ambience) -> i64 {
+    let since = ambience.now().duration_since(UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,6 @@ mod follow;
 mod shipper;
 mod window;
 
-pub use follow::follow;
+pub use follow::{Readers, follow};
 pub use shipper::{Feed, Shipper};
 pub use window::{Chunk, ContainerKey, MAX_CHUNK, MAX_UNACKED, Window};

@@ -1,5 +1,6 @@
 //! All containers' windows and the stream that empties them.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::window::{ContainerKey, Window};
 use crate::attempt::AttemptKey;
 use crate::executor::LogPiece;
-use crate::hub::{Backoff, HubClient, HubError};
+use crate::hub::{HubClient, HubError};
 
 struct Slot {
     window: Window,
@@ -24,7 +25,7 @@ struct Shared {
     /// Something can be sent.
     work: Notify,
     /// Something was acknowledged.
-    progress: watch::Sender<()>,
+    progress: Notify,
 }
 
 impl Shared {
@@ -58,13 +59,13 @@ impl Shipper {
     /// Forgets what is left of an attempt.
     pub fn forget(&self, attempt: &AttemptKey) {
         self.shared.lock().retain(|key, _| key.attempt != *attempt);
-        self.shared.progress.send_replace(());
+        self.shared.progress.notify_waiters();
     }
 
     /// Sends until the future is dropped. A stream that breaks is opened again; with another
     /// session or after a break, everything that is not acknowledged is sent again.
     pub async fn run(&self, hub: HubClient, mut sessions: watch::Receiver<Option<Session>>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = hub.ambience().backoff();
         loop {
             let Ok(session) = sessions
                 .wait_for(Option::is_some)
@@ -75,6 +76,7 @@ impl Shipper {
             };
             let Some(session) = session else { continue };
             tokio::select! {
+                biased;
                 result = self.stream(&hub, session) => match result {
                     Ok(()) => backoff.reset(),
                     Err(error) => tracing::debug!(%error, "the log stream broke"),
@@ -94,6 +96,7 @@ impl Shipper {
         let mut answers = hub.push_logs(ReceiverStream::new(receiver)).await?;
         loop {
             tokio::select! {
+                biased;
                 answer = answers.message() => match answer? {
                     Some(answer) => self.acknowledged(&answer),
                     None => return Ok(()),
@@ -104,6 +107,7 @@ impl Shipper {
                         tokio::pin! { let sending = sender.send(request); }
                         loop {
                             tokio::select! {
+                                biased;
                                 sent = &mut sending => {
                                     if sent.is_err() {
                                         return Ok(());
@@ -147,7 +151,7 @@ impl Shipper {
         if let Some(slot) = self.shared.lock().get_mut(&key) {
             slot.window.acknowledge(answer.acked_offset);
         }
-        self.shared.progress.send_replace(());
+        self.shared.progress.notify_waiters();
     }
 }
 
@@ -182,17 +186,19 @@ impl Feed {
     }
 
     async fn until(&self, condition: impl Fn(&Window) -> bool) {
-        let mut progress = self.shared.progress.subscribe();
         loop {
-            progress.mark_unchanged();
+            let mut progress = pin!(self.shared.progress.notified());
+            // Heard from here on, also before it is waited for.
+            progress.as_mut().enable();
             let holds = self
                 .shared
                 .lock()
                 .get(&self.key)
                 .is_none_or(|slot| condition(&slot.window));
-            if holds || progress.changed().await.is_err() {
+            if holds {
                 return;
             }
+            progress.await;
         }
     }
 
