@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test e2e soak bench fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test sim e2e soak bench fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ pod-image: ## Pack the image of init steps and sidecar, beside the programs
 
 test: ## Run every test, one summary line at the end
 	@deploy/testbed/test.sh
+
+sim: ## Simulate SEEDS histories of hub and agents under faults, from FIRST_SEED on
+	@$(CARGO) run --quiet --locked --profile ci -p polyaxon-simulation -- --seeds $(or $(SEEDS),10000) --first-seed $(or $(FIRST_SEED),0)
 
 e2e: ## Run only the end-to-end tests, or those whose names contain FILTER
 	@deploy/testbed/test.sh e2e $(FILTER)
