@@ -1,23 +1,32 @@
-//! The schema of `agent.yaml`, as far as compiling reads it.
+//! The schema of `agent.yaml`: the catalog that compiling reads, and the settings of the agent itself.
 
 use serde_json::{Map, Value, json};
 
 use super::DIALECT;
+use super::settings::settings;
 use crate::agent_config::AgentConfig;
 use crate::catalog::KINDS;
 
-/// The schema of the configuration of an agent. Root keys of the agent itself are not described.
+/// Fields are read in snake case too.
+const SNAKE_CASE: &str = "^[a-z]+(_[a-z0-9]+)+$";
+
+/// The schema of the configuration of an agent.
 pub fn agent_config() -> Value {
-    let described: Map<String, Value> = AgentConfig::catalog_keys()
+    let mut described: Map<String, Value> = AgentConfig::catalog_keys()
         .iter()
         .map(|key| ((*key).to_owned(), root(key)))
         .collect();
+    for (name, schema, description) in settings() {
+        described.insert(name.to_owned(), nullable(&schema, description));
+    }
     json!({
         "$schema": DIALECT,
         "title": "Polyaxon agent",
         "description": "The configuration of an agent",
         "type": "object",
         "properties": described,
+        "patternProperties": {SNAKE_CASE: {}},
+        "additionalProperties": false,
         "definitions": {
             "connection": connection(),
             "resource": resource(),
@@ -73,19 +82,21 @@ fn root(key: &str) -> Value {
     json!({"anyOf": [schema, {"type": "null"}], "description": description})
 }
 
+/// A field that may be null, with its description.
+pub(super) fn nullable(schema: &Value, description: &str) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}], "description": description})
+}
+
 /// A closed section: fields with their schemas and descriptions.
-fn section(required: &[&str], fields: &[(&str, Value, &str)]) -> Value {
+pub(super) fn section(required: &[&str], fields: &[(&str, Value, &str)]) -> Value {
     let properties: Map<String, Value> = fields
         .iter()
-        .map(|(name, schema, description)| {
-            let nullable = json!({"anyOf": [schema, {"type": "null"}], "description": description});
-            ((*name).to_owned(), nullable)
-        })
+        .map(|(name, schema, description)| ((*name).to_owned(), nullable(schema, description)))
         .collect();
     json!({
         "type": "object",
         "properties": properties,
-        "patternProperties": {"^[a-z]+(_[a-z0-9]+)+$": {}},
+        "patternProperties": {SNAKE_CASE: {}},
         "additionalProperties": false,
         "required": required,
     })

@@ -5,6 +5,7 @@
 
 mod agent;
 mod descriptions;
+mod settings;
 #[cfg(test)]
 mod tests;
 

@@ -212,3 +212,22 @@ fn every_field_is_described_and_every_description_is_used() {
         .collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
+
+#[test]
+fn every_setting_of_the_agent_is_described() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/agent-yaml.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let schema = agent_config().to_string();
+    let name = Regex::new(r"`\.?([a-zA-Z.]+)`").expect("a pattern");
+    let mut count = 0;
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    for row in rows {
+        let keys = row.split('|').nth(1).expect("a first column");
+        for found in name.captures_iter(keys) {
+            let last = found[1].rsplit('.').next().expect("a name").to_owned();
+            assert!(schema.contains(&format!("\"{last}\":")), "{row}");
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count} keys");
+}
