@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// What cargo is asked for: the targets that measure, and no tests.
-const ARGUMENTS: [&str; 14] = [
+const ARGUMENTS: [&str; 22] = [
     "bench",
     "--locked",
     "-p",
@@ -18,12 +18,20 @@ const ARGUMENTS: [&str; 14] = [
     "polyaxon-cli",
     "-p",
     "polyaxon-hub",
+    "-p",
+    "polyaxon-agent",
+    "-p",
+    "xtask",
     "--bench",
     "compile",
     "--bench",
     "check",
     "--bench",
     "queue",
+    "--bench",
+    "classify",
+    "--bench",
+    "dispatch",
 ];
 
 /// What a figure should be.
@@ -52,7 +60,7 @@ const fn row(name: &'static str, meaning: &'static str, unit: &'static str, targ
     }
 }
 
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 21] = [
     row(
         "cli: check of a build, whole process",
         "`polyaxon check --offline`, start to exit",
@@ -142,6 +150,42 @@ const ROWS: [Row; 15] = [
         "queued to leased, idle hub, p99",
         "ms",
         Target::AtMost(100.0),
+    ),
+    row(
+        "dispatch: submit to create, alone, p50",
+        "submit to create, idle, p50",
+        "ms",
+        Target::None,
+    ),
+    row(
+        "dispatch: submit to create, alone, p99",
+        "submit to create, idle, p99",
+        "ms",
+        Target::None,
+    ),
+    row(
+        "dispatch: submit to create, 50 at once, p99",
+        "submit to create, 50 builds at once, p99",
+        "ms",
+        Target::AtMost(500.0),
+    ),
+    row(
+        "agent: classify a run, median",
+        "classify a recorded run, median",
+        "us",
+        Target::None,
+    ),
+    row(
+        "agent: classify a run, slowest",
+        "classify a recorded run, slowest",
+        "us",
+        Target::None,
+    ),
+    row(
+        "agent: read a log",
+        "read a build's log",
+        "MB/s",
+        Target::None,
     ),
 ];
 
@@ -269,7 +313,7 @@ fn table(figures: &BTreeMap<String, f64>) -> Result<String> {
         let digits = if value < 100.0 { 2 } else { 0 };
         let verdict = if is_met { "" } else { "missed" };
         let line = format!(
-            "{:<44} {value:>10.digits$} {unit:<3}   {target:<14} {verdict}",
+            "{:<44} {value:>10.digits$} {unit:<4}  {target:<14} {verdict}",
             row.meaning
         );
         text.push_str(line.trim_end());

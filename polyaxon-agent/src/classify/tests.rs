@@ -30,6 +30,22 @@ fn the_line_is_that_of_the_same_occurrence() {
 }
 
 #[test]
+fn a_long_instruction_does_not_drown_the_sentence() {
+    let instruction = format!("RUN apt-get install {}", "a-package ".repeat(60));
+    let log = BuildLog::read(
+        format!(
+            "INFO[0000] Building stage 'a' [idx: '0', base-idx: '-1']\nINFO[0000] {instruction}\nerror building image: error building stage: failed to execute command: waiting for process to exit: exit status 2\n"
+        )
+        .as_bytes(),
+    );
+    let platform = PlatformState::default();
+    let verdict = classify(&evidence(&log, &platform, 2));
+    assert!(verdict.message.len() < 180, "{}", verdict.message);
+    let failed = verdict.failed_instruction.unwrap();
+    assert_eq!(failed.text, instruction.trim_end());
+}
+
+#[test]
 fn our_own_stop_explains_everything() {
     let log = BuildLog::read(RUN.as_bytes());
     let platform = PlatformState {

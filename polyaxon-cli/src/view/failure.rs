@@ -8,6 +8,9 @@ use crate::ui::{BAD, BOLD, DIM};
 /// The container whose log is followed.
 const MAIN_CONTAINER: &str = "polyaxon-main";
 
+/// Characters of an instruction that a line for people holds.
+const MAX_INSTRUCTION: usize = 120;
+
 /// How much of a failure is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extent {
@@ -24,11 +27,20 @@ pub(crate) fn lines(run: &Run, extent: Extent) -> Vec<String> {
         return Vec::new();
     };
     let mut lines = Vec::new();
-    if let Some(place) = place(failure) {
-        lines.push(format!("{BOLD}where{BOLD:#}   {place}"));
-    }
-    if extent.excerpt {
-        lines.extend(excerpt(failure));
+    let shown = if extent.excerpt {
+        excerpt(failure)
+    } else {
+        Vec::new()
+    };
+    if shown.is_empty() {
+        lines.extend(place(failure).map(|place| format!("{BOLD}where{BOLD:#}   {place}")));
+    } else {
+        // The excerpt has the instruction as it was written.
+        let line = failure.dockerfile_line;
+        lines.push(format!(
+            "{BOLD}where{BOLD:#}   line {line} of the Dockerfile"
+        ));
+        lines.extend(shown);
     }
     if failure.class == "cancelled" {
         return lines;
@@ -58,12 +70,21 @@ pub(crate) fn lines(run: &Run, extent: Extent) -> Vec<String> {
 
 /// The instruction and its line in the Dockerfile, as far as they are known.
 pub(crate) fn place(failure: &Failure) -> Option<String> {
-    match (failure.dockerfile_line, failure.instruction.as_str()) {
+    let instruction = shortened(&failure.instruction);
+    match (failure.dockerfile_line, instruction.as_str()) {
         (0, "") => None,
         (0, instruction) => Some(format!("`{instruction}`")),
         (line, "") => Some(format!("line {line} of the Dockerfile")),
         (line, instruction) => Some(format!("line {line} of the Dockerfile: `{instruction}`")),
     }
+}
+
+fn shortened(instruction: &str) -> String {
+    let mut text: String = instruction.chars().take(MAX_INSTRUCTION).collect();
+    if text.len() < instruction.len() {
+        text.push('…');
+    }
+    text
 }
 
 /// Whether another attempt can help.
@@ -148,7 +169,7 @@ mod tests {
             excerpt: true,
         };
         insta::assert_snapshot!(shown(&failed(), all), @r#"
-        where   line 9 of the Dockerfile: `RUN make`
+        where   line 9 of the Dockerfile
              8 | COPY . /src
           >  9 | RUN make
             10 | CMD ["app"]
@@ -162,6 +183,17 @@ mod tests {
         class   run_failed (another attempt would end in the same way)
         fix     read the output
         ");
+    }
+
+    #[test]
+    fn a_long_instruction_is_cut() {
+        let failure = Failure {
+            instruction: format!("RUN {}", "ü".repeat(500)),
+            ..Failure::default()
+        };
+        let place = place(&failure).unwrap();
+        assert_eq!(place.chars().count(), MAX_INSTRUCTION + 3);
+        assert!(place.ends_with("…`"), "{place}");
     }
 
     #[test]

@@ -28,17 +28,24 @@ pub(super) struct Subject<'a> {
 /// Characters of foreign words quoted in a sentence.
 const MAX_QUOTED: usize = 300;
 
+/// Characters of an instruction in a sentence; it is shown whole elsewhere.
+const MAX_INSTRUCTION: usize = 120;
+
 fn quoted(words: &str) -> String {
     let line = words.lines().next().unwrap_or_default().trim();
     let line = match line.split_once(", last error: ") {
         Some((attempts, error)) if attempts.starts_with("unable to complete operation") => error,
         _ => line,
     };
-    let mut text: String = line.chars().take(MAX_QUOTED).collect();
-    if text.len() < line.len() {
-        text.push('…');
+    cut(line, MAX_QUOTED)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let mut kept: String = text.chars().take(most).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
     }
-    text
+    kept
 }
 
 fn after<'a>(words: &'a str, mark: &str) -> Option<&'a str> {
@@ -66,14 +73,14 @@ impl Subject<'_> {
 
     fn at(&self) -> String {
         self.instruction.map_or_else(String::new, |instruction| {
-            format!(" at `{}`", quoted(instruction))
+            format!(" at `{}`", cut(instruction, MAX_INSTRUCTION))
         })
     }
 
     fn the_instruction(&self) -> String {
         self.instruction.map_or_else(
             || "a command of the Dockerfile".to_owned(),
-            |instruction| format!("`{}`", quoted(instruction)),
+            |instruction| format!("`{}`", cut(instruction, MAX_INSTRUCTION)),
         )
     }
 
