@@ -92,7 +92,7 @@ pub(crate) fn check_one_end(services: &Services, uuid: &str) -> Result<()> {
 
 /// Waits until no container of a run is left.
 pub(crate) fn check_nothing_left(services: &Services, uuid: &str) -> Result<()> {
-    eventually(Duration::from_secs(30), || {
+    eventually(END, || {
         let left = services.testbed().containers(uuid)?;
         ensure!(left.is_empty(), "containers are left: {left:?}");
         Ok(())

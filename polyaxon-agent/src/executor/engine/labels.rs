@@ -40,7 +40,14 @@ pub(super) fn of_anchor(agent: &str, plan: &AttemptPlan, uid: &str) -> HashMap<S
     labels
 }
 
-/// Filters that select what belongs to an attempt.
+/// Whether an object is an attempt's of this agent.
+pub(super) fn belong_to(labels: &HashMap<String, String>, agent: &str, key: &AttemptKey) -> bool {
+    let has = |name: &str, value: &str| labels.get(name).is_some_and(|found| found == value);
+    has(AGENT, agent) && has(RUN, &key.run) && has(ATTEMPT, &key.attempt.to_string())
+}
+
+/// Filters for objects of an attempt. What an engine finds by them must be looked at with [`belong_to`]: Podman lists
+/// every volume that has one of several labels.
 pub(super) fn filters(key: &AttemptKey) -> HashMap<String, Vec<String>> {
     let labels = vec![
         format!("{RUN}={}", key.run),
@@ -83,6 +90,26 @@ impl Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_label_of_an_attempt_counts() {
+        let labels = |agent: &str, run: &str, attempt: &str| {
+            [(AGENT, agent), (RUN, run), (ATTEMPT, attempt)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into()
+        };
+        let key = AttemptKey::new("ab", 1);
+        for (agent, run, attempt, expected) in [
+            ("me", "ab", "1", true),
+            ("me", "cd", "1", false),
+            ("me", "ab", "2", false),
+            ("you", "ab", "1", false),
+        ] {
+            let found: HashMap<String, String> = labels(agent, run, attempt);
+            assert_eq!(belong_to(&found, "me", &key), expected, "{found:?}");
+        }
+        assert!(!belong_to(&HashMap::new(), "me", &key));
+    }
 
     #[test]
     fn labels_say_again_what_was_written() {

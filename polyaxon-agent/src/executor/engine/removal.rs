@@ -1,6 +1,5 @@
 //! Ending and removing what belongs to an attempt.
 
-use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
     RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder,
@@ -74,17 +73,12 @@ impl EngineExecutor {
             .map_err(unavailable("listing containers"))?;
         Ok(found
             .into_iter()
-            .filter(|container| self.is_own(container))
+            .filter(|container| {
+                let labels = container.labels.as_ref();
+                labels.is_some_and(|found| labels::belong_to(found, &self.options.agent, key))
+            })
             .filter_map(|container| container.id)
             .collect())
-    }
-
-    fn is_own(&self, container: &ContainerSummary) -> bool {
-        container
-            .labels
-            .as_ref()
-            .and_then(|labels| labels.get(labels::AGENT))
-            == Some(&self.options.agent)
     }
 
     async fn volumes(&self, key: &AttemptKey) -> Result<Vec<String>, ExecutorError> {
@@ -100,7 +94,7 @@ impl EngineExecutor {
             .volumes
             .unwrap_or_default()
             .into_iter()
-            .filter(|volume| volume.labels.get(labels::AGENT) == Some(&self.options.agent))
+            .filter(|volume| labels::belong_to(&volume.labels, &self.options.agent, key))
             .map(|volume| volume.name)
             .collect())
     }

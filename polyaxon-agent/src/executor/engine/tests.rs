@@ -540,6 +540,25 @@ async fn a_new_agent_goes_on_where_the_old_one_was() {
 
 #[tokio::test]
 #[ignore = "needs a container engine: POLYAXON_ENGINE_SOCKET"]
+async fn what_is_removed_is_of_one_attempt_only() {
+    let bed = Bed::new().await;
+    let plan = bed.plan(main_of("true"));
+    let other = Arc::new(AttemptPlan {
+        key: AttemptKey::new(uuid::Uuid::new_v4().simple().to_string(), 1),
+        ..AttemptPlan::clone(&plan)
+    });
+    bed.executor.create(&plan).await.expect("created");
+    // It has no container yet, so that nothing but its labels protects what stands for it.
+    bed.executor.create(&other).await.expect("created");
+    bed.executor.remove(&plan.key).await.expect("removed");
+    let found = bed.executor.inventory().await.expect("inventory");
+    let keys: Vec<&AttemptKey> = found.iter().map(|found| &found.key).collect();
+    assert_eq!(keys, [&other.key]);
+    bed.end(&other.key).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a container engine: POLYAXON_ENGINE_SOCKET"]
 async fn main_is_never_started_twice() {
     let bed = Bed::new().await;
     let plan = bed.plan(main_of("sleep 60"));
