@@ -2,7 +2,7 @@
 //!
 //! A folder holds `exit.json` (`exit_code` and `intent`: `stop`, `timeout` or null), `log`, and
 //! what there is of `Dockerfile`, `args.json`, `job.json`, `pod.json`, `events.json`, `init.log` and
-//! `outputs.json` (files that the executor wrote).
+//! `outputs.json` (files that the executor wrote) and `manifest.json` (what the registry had afterwards).
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -13,6 +13,7 @@ use polyaxon_agent::classify::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 #[derive(Deserialize, Default)]
 struct Exit {
@@ -53,6 +54,29 @@ fn option(arguments: &[String], names: &[&str]) -> Vec<String> {
         }
     }
     values
+}
+
+/// Digest of a manifest that was printed with blanks; executors write it without.
+fn digest_of(manifest: &str) -> String {
+    let mut is_text = false;
+    let mut is_escaped = false;
+    let compact: String = manifest
+        .chars()
+        .filter(|character| {
+            if is_escaped {
+                is_escaped = false;
+            } else if is_text && *character == '\\' {
+                is_escaped = true;
+            } else if *character == '"' {
+                is_text = !is_text;
+            }
+            is_text || !character.is_ascii_whitespace()
+        })
+        .collect();
+    let hash = Sha256::digest(compact.as_bytes());
+    hash.iter().fold("sha256:".to_owned(), |digest, byte| {
+        digest + &format!("{byte:02x}")
+    })
 }
 
 fn run(folder: &Path) -> anyhow::Result<Value> {
@@ -102,6 +126,13 @@ fn run(folder: &Path) -> anyhow::Result<Value> {
     let digest = succeeded
         .then(|| log.digest(&destinations).map(str::to_owned).or(written))
         .flatten();
+    let digest = match digest {
+        // At level `warn` nothing names it: the registry is asked, as an agent does.
+        None if succeeded && !destinations.is_empty() => {
+            read_text(&folder.join("manifest.json"))?.map(|manifest| digest_of(&manifest))
+        }
+        known => known,
+    };
     let base_images = match &dockerfile {
         // What cannot be read names no images.
         Some(_) if verdict.class == Class::DockerfileParse => Vec::new(),

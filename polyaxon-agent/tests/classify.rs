@@ -45,6 +45,10 @@ fn cache_and_digest_are_read_from_the_log() {
         let (log, _) = verdict(&run);
         assert_eq!(log.cache_hits(), run.cache_hits, "{}", run.name);
         assert_eq!(log.cache_misses(), run.cache_misses, "{}", run.name);
+        let cached = log.steps().iter().filter(|step| step.cached).count();
+        if run.exit_code == Some(0) {
+            assert_eq!(cached, run.cache_hits.len(), "{}", run.name);
+        }
         if run.exit_code == Some(0) && !NOT_IN_THE_LOG.contains(&run.name.as_str()) {
             assert_eq!(
                 log.digest(&run.destinations),
