@@ -27,6 +27,9 @@ use polyaxon_registry::Registry;
 /// Name of the archive beside the program.
 const POD_IMAGE_TAR: &str = "polyaxon-pod.oci.tar";
 
+/// How long what is still to be sent may take at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// Runs an agent until `shutdown` is cancelled; `ready` is called when it takes work.
 pub async fn run(
     cli: Cli,
@@ -39,22 +42,43 @@ pub async fn run(
     }
     let token = read_token(&cli.token_file)?;
     let data_dir = DataDir::open(&cli.data_dir)?;
-    let executor: Arc<dyn Executor> = match &settings.executor.kubernetes {
-        Some(cluster) => {
-            let options = kubernetes_options(cluster, &settings, &catalog)?;
-            Arc::new(KubernetesExecutor::connect(options).await?)
-        }
-        None => Arc::new(engine(&cli, &settings, &catalog, &data_dir).await?),
-    };
     let registry = Registry::new(
         settings.ca_bundle.as_deref(),
         settings.insecure_registries.clone(),
     )?;
     let hub = HubClient::new(&cli.hub, &token)?.with_token_file(&cli.token_file);
-    serve(
-        &cli, &settings, catalog, executor, registry, hub, shutdown, ready,
-    )
-    .await
+    let Some(cluster) = &settings.executor.kubernetes else {
+        let executor = Arc::new(engine(&cli, &settings, &catalog, &data_dir).await?);
+        return serve(
+            &cli, &settings, catalog, executor, registry, hub, shutdown, ready,
+        )
+        .await;
+    };
+    let options = kubernetes_options(cluster, &settings, &catalog)?;
+    let executor = KubernetesExecutor::connect(options).await?;
+    // The folder outlives a process that was killed, so that its successor need not wait.
+    let me = data_dir.agent();
+    tokio::select! {
+        leads = executor.lead(me) => leads?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    executor.prepare().await;
+    let runs: Arc<dyn Executor> = Arc::new(Arc::clone(&executor));
+    let served = serve(
+        &cli, &settings, catalog, runs, registry, hub, shutdown, ready,
+    );
+    let result = tokio::select! {
+        result = served => result,
+        () = executor.lose(me) => Err(anyhow::anyhow!(
+            "another agent holds the Lease `{}` now, or it cannot be renewed; start this one again to stand by",
+            cluster.name
+        )),
+    };
+    let handed_back = executor.release(me);
+    if tokio::time::timeout(FAREWELL, handed_back).await.is_err() {
+        tracing::debug!("the lease was not handed back in time");
+    }
+    result
 }
 
 #[expect(
@@ -170,6 +194,7 @@ fn kubernetes_options(
             .map(|bundle| bundle.key().to_owned()),
         insecure_registries: settings.insecure_registries.clone(),
         unschedulable: Duration::from_secs(u64::from(cluster.unschedulable_timeout)),
+        user_namespaces: cluster.user_namespaces,
     })
 }
 

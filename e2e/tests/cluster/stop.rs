@@ -35,10 +35,20 @@ fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
 
     let image = std::env::var("POLYAXON_E2E_CLUSTER_REGISTRY")?;
     let init = format!(
-        "  init:\n  - container: {{name: slow, image: '{image}/library/busybox:1.36', command: [sh, -c, 'echo in init; sleep 300']}}\n"
+        "  init:\n  - container: {{name: slow, image: '{image}/library/busybox:1.36', command: [sleep, '300']}}\n"
     );
     let during = cluster.queue(&operation("init", "sleep 300").replace("  init:\n", &init))?;
-    wait_for_text(&cluster, &during, "in init")?;
+    eventually(END, || {
+        let pods = cluster.objects("pods", &during)?;
+        let pod = pods.first().context("no pod yet")?;
+        let inits = pod["status"]["initContainerStatuses"].as_array();
+        let runs = inits
+            .into_iter()
+            .flatten()
+            .any(|status| status["name"] == "slow" && status["state"]["running"].is_object());
+        ensure!(runs, "{}", pod["status"]);
+        Ok(())
+    })?;
     stop(&cluster, &during)?;
 
     let building = cluster.queue(&operation("build", "echo begun; sleep 300"))?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polyaxon_agent::attempt::AttemptKey;
+use polyaxon_agent::config::UserNamespaces;
 use polyaxon_agent::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
 use polyaxon_agent::executor::{Ending, Executor, Observation, Seen};
 use polyaxon_agent::planning::AttemptPlan;
@@ -188,7 +189,7 @@ fn variable(name: &str) -> String {
         .unwrap_or_else(|_| panic!("`{name}` is not set: see deploy/testbed/cluster.sh"))
 }
 
-async fn connect(namespace: &str) -> Arc<KubernetesExecutor> {
+pub(crate) async fn connect(namespace: &str) -> Arc<KubernetesExecutor> {
     KubernetesExecutor::connect(KubernetesOptions {
         kubeconfig: None,
         context: None,
@@ -199,6 +200,7 @@ async fn connect(namespace: &str) -> Arc<KubernetesExecutor> {
         ca_key: None,
         insecure_registries: Vec::new(),
         unschedulable: Duration::from_secs(5),
+        user_namespaces: UserNamespaces::Auto,
     })
     .await
     .expect("connected")

@@ -7,6 +7,8 @@
 )]
 
 mod cluster;
+mod leader;
 mod life;
 mod names;
 mod removal;
+mod user_namespaces;

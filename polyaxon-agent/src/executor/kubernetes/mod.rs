@@ -10,6 +10,7 @@ mod failure;
 mod inventory;
 mod kept;
 mod labels;
+mod leader;
 mod life;
 mod objects;
 mod observe;
@@ -17,8 +18,10 @@ mod options;
 mod output;
 mod pace;
 mod removal;
+mod user_namespaces;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -39,6 +42,7 @@ use self::output::Source;
 use self::pace::Pace;
 use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen};
 use crate::attempt::AttemptKey;
+use crate::config::UserNamespaces;
 use crate::planning::AttemptPlan;
 
 /// Pods on one cluster.
@@ -47,7 +51,8 @@ pub struct KubernetesExecutor {
     options: KubernetesOptions,
     cluster: Arc<Cluster>,
     pace: Pace,
-    user_namespaces: bool,
+    /// Whether builds ask for a user namespace of their own.
+    user_namespaces: AtomicBool,
     /// Attempts that are being watched.
     live: Mutex<HashSet<AttemptKey>>,
     /// Watches; they end with the executor.
@@ -64,6 +69,7 @@ impl KubernetesExecutor {
             .map_err(unavailable("asking the cluster for its version"))?;
         tracing::info!(version = version.git_version, "the cluster answers");
         let namespaces = options.namespaces();
+        let probing = options.user_namespaces;
         let cluster = Arc::new(Cluster::new(&options.agent, &namespaces));
         let tasks = cluster.watch(&client, &namespaces);
         let executor = Arc::new(Self {
@@ -71,7 +77,7 @@ impl KubernetesExecutor {
             options,
             cluster,
             pace: Pace::default(),
-            user_namespaces: false,
+            user_namespaces: AtomicBool::new(probing == UserNamespaces::Always),
             live: Mutex::default(),
             tasks: Mutex::new(tasks),
         });
@@ -91,6 +97,20 @@ impl KubernetesExecutor {
         });
         drop(tasks);
         Ok(executor)
+    }
+
+    /// Finds out whether builds get user namespaces of their own, where that is not set.
+    pub async fn prepare(&self) {
+        if self.options.user_namespaces != UserNamespaces::Auto {
+            return;
+        }
+        match self.probe_user_namespaces().await {
+            Ok(real) => {
+                self.user_namespaces.store(real, Ordering::Relaxed);
+                tracing::info!(real, "user namespaces");
+            }
+            Err(reason) => tracing::warn!(reason, "builds get no user namespaces"),
+        }
     }
 
     fn jobs(&self, namespace: &str) -> Api<Job> {

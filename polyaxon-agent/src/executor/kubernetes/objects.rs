@@ -1,5 +1,7 @@
 //! The Job of an attempt, and who was first to make it.
 
+use std::sync::atomic::Ordering;
+
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::PostParams;
 use polyaxon_spec::k8s::{Attempt, Confirm, job_of_attempt};
@@ -18,7 +20,7 @@ impl KubernetesExecutor {
             annotations: labels::annotations(plan),
             pod_image: self.options.pod_image.clone(),
             confirm: self.confirm(plan),
-            user_namespace: self.user_namespaces && plan.build.is_some(),
+            user_namespace: self.user_namespaces.load(Ordering::Relaxed) && plan.build.is_some(),
         };
         job_of_attempt(&plan.pod, &attempt)
             .map_err(|report| ExecutorError::Refused(report.to_string()))

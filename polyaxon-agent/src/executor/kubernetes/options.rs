@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use crate::config::UserNamespaces;
 use crate::executor::ExecutorError;
 
 /// Everything that the executor has to know.
@@ -29,6 +30,8 @@ pub struct KubernetesOptions {
     pub insecure_registries: Vec<String>,
     /// How long a pod may wait for a node.
     pub unschedulable: Duration,
+    /// User namespaces for builds.
+    pub user_namespaces: UserNamespaces,
 }
 
 impl KubernetesOptions {

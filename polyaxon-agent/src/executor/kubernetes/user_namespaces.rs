@@ -1,0 +1,127 @@
+//! Whether a pod that asks for a user namespace gets one: old nodes ignore the field, so a pod
+//! has to show it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, LogParams, PostParams};
+use serde_json::json;
+
+use super::failure::said;
+use super::{ExecutorError, KubernetesExecutor};
+
+/// How long the pod may take, with the pull of its image.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Time between two looks at the pod.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What the pod runs.
+const COMMAND: [&str; 3] = ["/bin/sh", "-c", "cat /proc/self/uid_map"];
+
+impl KubernetesExecutor {
+    /// Runs a pod that looks at its own user namespace. An error says why nobody knows.
+    pub(super) async fn probe_user_namespaces(&self) -> Result<bool, String> {
+        let image = self
+            .options
+            .pod_image
+            .as_ref()
+            .ok_or("`executor.kubernetes.podImage` is not set")?;
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let name = format!(
+            "{}-probe-{}",
+            self.options.agent,
+            unique.get(..8).unwrap_or("0")
+        );
+        let pod = probe(&name, image).map_err(|error| error.to_string())?;
+        let pods = self.pods(&self.options.namespace);
+        pods.create(&PostParams::default(), &pod)
+            .await
+            .map_err(|error| said(&error))?;
+        let seen = tokio::time::timeout(LIMIT, self.wait_for_probe(&name)).await;
+        let now = DeleteParams::default().grace_period(0);
+        if let Err(error) = pods.delete(&name, &now).await {
+            tracing::debug!(pod = name, reason = said(&error), "a probe is left");
+        }
+        seen.map_err(|_| format!("the pod `{name}` did not end within a minute"))?
+            .map_err(|error| error.to_string())
+    }
+
+    async fn wait_for_probe(&self, name: &str) -> Result<bool, ExecutorError> {
+        let pods = self.pods(&self.options.namespace);
+        loop {
+            let pod = pods
+                .get(name)
+                .await
+                .map_err(super::unavailable("looking at the probe"))?;
+            let phase = pod.status.and_then(|status| status.phase);
+            match phase.as_deref() {
+                Some("Succeeded") => {
+                    let map = pods
+                        .logs(name, &LogParams::default())
+                        .await
+                        .map_err(super::unavailable("reading the probe"))?;
+                    return Ok(is_mapped(&map));
+                }
+                Some("Failed") => return Ok(false),
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+}
+
+/// A pod that every level of Pod Security admits.
+fn probe(name: &str, image: &str) -> Result<Pod, serde_json::Error> {
+    serde_json::from_value(json!({
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "polyaxon"}},
+        "spec": {
+            "hostUsers": false,
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": false,
+            "activeDeadlineSeconds": LIMIT.as_secs(),
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {
+                "runAsNonRoot": true,
+                "runAsUser": 65534,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{
+                "name": "probe",
+                "image": image,
+                "command": COMMAND,
+                "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"cpu": "100m", "memory": "32Mi"}},
+                "securityContext": {
+                    "allowPrivilegeEscalation": false,
+                    "readOnlyRootFilesystem": true,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            }],
+        },
+    }))
+}
+
+/// Whether the root of the map is another user outside.
+fn is_mapped(map: &str) -> bool {
+    let mut fields = map.split_whitespace();
+    let (inside, outside) = (fields.next(), fields.next());
+    inside == Some("0") && outside.is_some_and(|outside| outside != "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_outside_is_no_user_namespace() {
+        for (map, mapped) in [
+            ("         0 4145414144      65536\n", true),
+            ("         0          0 4294967295\n", false),
+            ("", false),
+            ("cat: not found", false),
+        ] {
+            assert_eq!(is_mapped(map), mapped, "{map}");
+        }
+        let pod = probe("a", "i:1").expect("a pod");
+        assert_eq!(pod.spec.and_then(|spec| spec.host_users), Some(false));
+    }
+}

@@ -1,0 +1,36 @@
+//! What the nodes of the testbed can do is used.
+
+use polyaxon_agent::executor::{Executor, Observation};
+use polyaxon_agent::planning::BuildPlan;
+
+use crate::cluster::Cluster;
+
+#[tokio::test]
+#[ignore = "needs the cluster of the testbed"]
+async fn a_build_is_in_a_user_namespace_where_a_pod_has_shown_that_it_is_real() {
+    let cluster = Cluster::start().await;
+    let restricted = "pod-security.kubernetes.io/enforce=restricted";
+    crate::cluster::kubectl(&["label", "namespace", &cluster.namespace, restricted]);
+    cluster.executor.prepare().await;
+    crate::cluster::kubectl(&[
+        "label",
+        "namespace",
+        &cluster.namespace,
+        "pod-security.kubernetes.io/enforce-",
+    ]);
+    let mut plan = cluster.plan("cat /proc/self/uid_map; exec sleep 20");
+    plan.build = Some(BuildPlan {
+        pushes: false,
+        ..BuildPlan::default()
+    });
+    let mut watch = cluster.launch(plan).await;
+    watch.wait_for(&Observation::Running).await;
+    let selector = format!("operation.polyaxon.com/uuid={}", watch.key.run);
+    let pods = cluster.json(&["get", "pods", "-l", &selector]);
+    assert_eq!(pods["items"][0]["spec"]["hostUsers"], false);
+    let left = cluster.kubectl(&["get", "pods", "-o", "name"]);
+    assert_eq!(left.lines().count(), 1, "a probe is left: {left}");
+    cluster.executor.stop(&watch.key).await.expect("stopped");
+    watch.ending().await;
+    cluster.executor.remove(&watch.key).await.expect("removed");
+}
