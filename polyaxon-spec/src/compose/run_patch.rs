@@ -50,7 +50,7 @@ pub(super) fn apply(
 }
 
 /// The replicas that a distributed run has.
-fn replicas<'a>(
+pub(super) fn replicas<'a>(
     kind: &str,
     run: &'a mut Map<String, Json>,
 ) -> impl Iterator<Item = &'a mut Map<String, Json>> {

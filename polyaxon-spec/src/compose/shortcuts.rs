@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::run_patch;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::merge::{Strategy, merge, merge_plain};
-use crate::model::{SHORTCUTS, runtime_of};
+use crate::model::{Model, SHORTCUTS, replicas_of, runtime_of};
 use crate::operation::join;
 
 /// Writes the shortcuts of a document into its run; a document without one gets a job, or a service for `ports`.
@@ -31,17 +32,35 @@ pub(super) fn apply(
             "cmd" | "env" | "resources" => "container",
             name => name,
         };
-        let run = match base.get_mut("run") {
-            Some(Json::Object(run)) if runtime_of(run).field(target).is_some() => run,
-            run => return Err(no_place(name, run.as_deref(), section)),
+        let Some(Json::Object(run)) = base.get_mut("run") else {
+            return Err(no_place(name, base.get("run"), section));
         };
-        write(run, name, value, strategy);
+        let model = runtime_of(run);
+        if model.field(target).is_some() {
+            write(model, run, name, value, strategy);
+            continue;
+        }
+        // A run of many pods has the field in each of them.
+        let kind = run.get("kind").and_then(Json::as_str).unwrap_or_default();
+        let kind = kind.to_owned();
+        let Some(model) = replicas_of(&kind).filter(|replica| replica.field(target).is_some())
+        else {
+            return Err(no_place(name, base.get("run"), section));
+        };
+        for replica in run_patch::replicas(&kind, run) {
+            write(model, replica, name, value, strategy);
+        }
     }
     Ok(())
 }
 
-fn write(run: &mut Map<String, Json>, name: &str, value: &Json, strategy: Strategy) {
-    let model = runtime_of(run);
+fn write(
+    model: &'static Model,
+    run: &mut Map<String, Json>,
+    name: &str,
+    value: &Json,
+    strategy: Strategy,
+) {
     let patch = match name {
         "cmd" => return write_command(run, value, strategy),
         "env" => json!({"container": {"env": variables(value, strategy)}}),

@@ -244,3 +244,22 @@ fn presets_change_what_is_compiled() {
         Some(1)
     );
 }
+
+#[test]
+fn shortcuts_reach_every_pod_of_a_run() {
+    let text = "kind: operation\nenv: {A: x}\nresources: {cpu: 1}\ncomponent:\n  run:\n    kind: raycluster\n    \
+                head: {container: {image: h}}\n    workers: {small: {container: {image: w}}}\n";
+    let run = run(text);
+    for pod in ["/head", "/workers/small"] {
+        let container = run.pointer(pod).unwrap()["container"].clone();
+        assert_eq!(container["env"][0]["name"], "A", "{pod}");
+        assert_eq!(
+            container["resources"],
+            json!({"requests": {"cpu": 1}}),
+            "{pod}"
+        );
+    }
+    let dag =
+        "kind: operation\nenv: {A: x}\nrun: {kind: dag, operations: [{name: a, hubRef: b}]}\n";
+    assert_eq!(refused(dag), (Code::BadRunPatch, "env".into()));
+}

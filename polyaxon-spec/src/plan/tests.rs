@@ -190,6 +190,20 @@ fn main_listens_on_the_ports_of_a_service() {
 }
 
 #[test]
+fn a_run_of_several_pods_is_refused_by_its_kind() {
+    for kind in ["tfjob", "pytorchjob", "mpijob", "raycluster", "daskcluster"] {
+        let document = json!({"run": {"kind": kind, "worker": {"container": {"image": "x"}}}});
+        let report = plan_of(document, &catalog()).expect_err(kind);
+        assert!(
+            report
+                .to_string()
+                .contains(&format!("kind `{kind}` is several pods")),
+            "{report}"
+        );
+    }
+}
+
+#[test]
 fn what_initializers_bring_is_for_main_alone() {
     let document = json!({
         "plugins": {"tmux": true, "collectArtifacts": false},
