@@ -10,6 +10,7 @@ use polyaxon_proto::agent::v1::{
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::manners::{Manners, Next};
 use super::{HubClient, HubError, Sessions, Standing};
 use crate::attempt::AttemptKey;
 
@@ -21,9 +22,6 @@ const LEASE_ITEMS: u32 = 20;
 
 /// Objects in one page of a sync.
 const PAGE: usize = 500;
-
-/// How long a process that stands by waits before it asks again, until a hub has said how often it wants to be heard.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How often what exists is compared within a session.
 const COMPARE_EVERY: Duration = Duration::from_mins(2);
@@ -357,102 +355,5 @@ impl Link {
         if let Err(error) = hub.close_session(request).await {
             tracing::debug!(%error, "the session was not closed");
         }
-    }
-}
-
-/// What to do after a session could not be opened or has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// Open one soon.
-    TryAgain,
-    /// Another process speaks: ask later.
-    StandBy {
-        /// This is news.
-        first: bool,
-    },
-}
-
-/// Whether this process may fence others. The one that was started last speaks; one that was fenced asks whether the
-/// session is free, so that two processes of one agent do not take turns.
-#[derive(Debug)]
-struct Manners {
-    /// The next session is asked for only if nobody else is heard.
-    polite: bool,
-    standing_by: bool,
-    /// The token was refused, and that was said.
-    denied: bool,
-    ask_again: Duration,
-}
-
-impl Default for Manners {
-    fn default() -> Self {
-        Self {
-            polite: false,
-            standing_by: false,
-            denied: false,
-            ask_again: ASK_AGAIN,
-        }
-    }
-}
-
-impl Manners {
-    /// A session is open; says whether this process stood by before.
-    fn opened(&mut self, renew_every: Duration) -> bool {
-        self.polite = false;
-        self.denied = false;
-        self.ask_again = renew_every;
-        std::mem::take(&mut self.standing_by)
-    }
-
-    /// The token is refused; says whether that is news.
-    fn denied(&mut self) -> bool {
-        !std::mem::replace(&mut self.denied, true)
-    }
-
-    fn failed(&mut self, error: &HubError) -> Next {
-        match error {
-            HubError::Fenced(_) => self.polite = true,
-            HubError::Taken(_) => {
-                let first = !std::mem::replace(&mut self.standing_by, true);
-                return Next::StandBy { first };
-            }
-            _ => {}
-        }
-        Next::TryAgain
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_was_fenced_asks_until_the_session_is_free() {
-        let fenced = || HubError::Fenced("newer".to_owned());
-        let taken = || HubError::Taken("the process `b` speaks".to_owned());
-        let away = || HubError::Unavailable("no hub".to_owned());
-        let mut manners = Manners::default();
-        assert!(!manners.polite, "a process that was just started speaks");
-        assert_eq!(manners.failed(&away()), Next::TryAgain);
-        assert!(!manners.polite, "a hub that was away fences nobody");
-        assert!(!manners.opened(Duration::from_secs(1)));
-        assert_eq!(manners.failed(&fenced()), Next::TryAgain);
-        assert!(manners.polite);
-        assert_eq!(manners.failed(&taken()), Next::StandBy { first: true });
-        assert_eq!(manners.failed(&away()), Next::TryAgain);
-        assert_eq!(manners.failed(&taken()), Next::StandBy { first: false });
-        assert!(manners.polite, "it goes on asking");
-        assert_eq!(manners.ask_again, Duration::from_secs(1));
-        assert!(manners.opened(Duration::from_secs(2)), "it stood by");
-        assert!(!manners.polite && !manners.standing_by);
-    }
-
-    #[test]
-    fn a_refused_token_is_said_once() {
-        let mut manners = Manners::default();
-        assert!(manners.denied());
-        assert!(!manners.denied());
-        manners.opened(ASK_AGAIN);
-        assert!(manners.denied());
     }
 }

@@ -3,6 +3,7 @@
 mod backoff;
 mod client;
 mod link;
+mod manners;
 mod outbox;
 mod sessions;
 mod standing;
