@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::context::Names;
 use super::render::failure;
 use crate::catalog::Catalog;
-use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::diagnostic::{Code, Diagnostic, MAX_DIAGNOSTICS, Report};
 use crate::params::{Params, declarations, type_of};
 use crate::template::is_template;
 use crate::types::IoType;
@@ -67,7 +67,7 @@ pub(super) fn bind(
         }));
     let mut unknown: Vec<Diagnostic> = Vec::new();
     for (name, field) in references {
-        if catalog.connection(name).is_none() {
+        if unknown.len() < MAX_DIAGNOSTICS && catalog.connection(name).is_none() {
             let field = written.field(name, field);
             let finding = unknown_connection(name, &field, catalog);
             if !unknown.contains(&finding) {

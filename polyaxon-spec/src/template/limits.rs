@@ -181,11 +181,12 @@ pub(super) fn guarded(source: &str) -> Result<String, TemplateError> {
     Ok(out)
 }
 
-fn next_tag(text: &str) -> Option<usize> {
-    ["{{", "{%", "{#"]
-        .iter()
-        .filter_map(|open| text.find(open))
-        .min()
+/// Where the next tag or comment starts.
+pub(super) fn next_tag(text: &str) -> Option<usize> {
+    text.match_indices('{').map(|(at, _)| at).find(|at| {
+        let next = text.as_bytes().get(at + 1);
+        matches!(next, Some(b'{' | b'%' | b'#'))
+    })
 }
 
 /// The length of an expression up to what closes it, and how many operators it has.
@@ -380,6 +381,7 @@ mod tests {
             "{% set s = '%s' * 9000 %}{{ s % (('a' * 10000,) * 9000) }}".into(),
             "{{ ([0] * 99999999)|list|length }}".into(),
             "{{ 'a' * 99999999 }}".into(),
+            "{{ range(40000)|list|tojson(indent=1000) }}".into(),
             "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}".into(),
         ] {
             assert_eq!(rendered(&template), Err(TemplateError::TooLarge), "{template}");

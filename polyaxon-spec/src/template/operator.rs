@@ -137,13 +137,7 @@ pub(super) fn calls(source: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(source.len() + 32);
     let mut rest = source;
-    while let Some(start) = rest
-        .find("{{")
-        .into_iter()
-        .chain(rest.find("{%"))
-        .chain(rest.find("{#"))
-        .min()
-    {
+    while let Some(start) = limits::next_tag(rest) {
         let (text, inside) = rest.split_at(start);
         out.push_str(text);
         if inside.starts_with("{#") {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::arguments::wrong;
 use super::filters::print;
-use super::python;
+use super::{limits, python};
 
 /// How wide a line of `pprint` may be.
 const WIDTH: usize = 80;
@@ -18,15 +18,19 @@ pub(super) fn json(value: &Var, indent: Option<usize>) -> Result<String, Error> 
     if value.is_undefined() {
         return Err(wrong("what is undefined cannot be JSON"));
     }
+    limits::measured(value)?;
     let value = serde_json::to_value(value).map_err(|error| wrong(error.to_string()))?;
     let mut out = String::new();
     write_json(&value, indent, 0, &mut out);
+    limits::room(out.len())?;
     Ok(out)
 }
 
 fn write_json(value: &Value, indent: Option<usize>, depth: usize, out: &mut String) {
+    // What is longer is refused by those who asked for it.
+    let is_full = |out: &String| out.len() > limits::MAX_TEXT_BYTES;
     let start_line = |depth: usize, out: &mut String| {
-        if let Some(indent) = indent {
+        if let Some(indent) = indent.filter(|_| !is_full(out)) {
             out.push('\n');
             out.push_str(&" ".repeat(indent * depth));
         }

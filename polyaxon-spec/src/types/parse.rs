@@ -5,14 +5,25 @@ use serde_json::Value;
 use super::{IoType, NAMES, TypeError};
 use crate::template::literal;
 
+/// Longest name of a type that an error shows, in characters.
+const MAX_SHOWN: usize = 60;
+
 /// Deepest nesting of a type.
 const MAX_DEPTH: usize = 8;
+
+/// A text as an error shows it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
 
 /// Reads a type such as `Dict[str, List[int]]`.
 pub(super) fn parse(text: &str, depth: usize) -> Result<IoType, TypeError> {
     let text = text.trim();
     let text = text.strip_prefix("typing.").unwrap_or(text);
-    let unknown = || TypeError::Unknown(text.to_owned());
+    let unknown = || TypeError::Unknown(shortened(text));
     if depth > MAX_DEPTH {
         return Err(unknown());
     }

@@ -396,8 +396,7 @@ impl<'input> Reader<'input> {
         self.size.nodes += size.nodes;
         self.size.bytes += size.bytes;
         if depth > MAX_DEPTH {
-            let message = format!("values are nested deeper than {MAX_DEPTH} levels");
-            return Err(self.error(Code::Limit, message, span).into());
+            return Err(self.error(Code::Limit, too_deep(), span).into());
         }
         if self.size.nodes > MAX_NODES {
             let message =
@@ -447,11 +446,14 @@ impl<'input> Reader<'input> {
         let tab = line
             .get(..indent)
             .is_some_and(|indent| indent.contains('\t'));
-        let diagnostic = Diagnostic::error(
-            Code::Syntax,
-            format!("this is not valid YAML: {}", error.info()),
-        )
-        .at(Place::new(&self.source, offset..offset + end));
+        let (code, message) = if error.info().contains("recursion limit") {
+            (Code::Limit, too_deep())
+        } else {
+            let message = format!("this is not valid YAML: {}", error.info());
+            (Code::Syntax, message)
+        };
+        let diagnostic =
+            Diagnostic::error(code, message).at(Place::new(&self.source, offset..offset + end));
         if tab {
             diagnostic.with_help("indent with spaces; YAML does not allow tabs")
         } else {
@@ -498,6 +500,10 @@ fn entries(map: &Mapping) -> Size {
         nodes: map.len(),
         bytes: 0,
     }
+}
+
+fn too_deep() -> String {
+    format!("values are nested deeper than {MAX_DEPTH} levels")
 }
 
 const CORE: &str = "tag:yaml.org,2002:";
