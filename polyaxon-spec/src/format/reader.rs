@@ -63,7 +63,7 @@ impl Reader<'_> {
         }
         let left = share(gap, None, &mut root);
         root.footers.extend(left);
-        let ends_open = !self.text.ends_with('\n') && after == count;
+        let ends_open = !self.text.ends_with('\n') && end == self.text.len();
         let is_open = ends_open && ends_in_block_scalar(&self.tokens);
         Ok(File {
             head,

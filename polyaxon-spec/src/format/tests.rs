@@ -180,6 +180,7 @@ fn blank_lines_of_a_kept_block_are_its_own() {
     );
     check("conditions: |\n  a", "conditions: |\n  a");
     check("name: a", "name: a\n");
+    check("conditions: |\n  a\n# b", "conditions: |\n  a\n# b\n");
 }
 
 #[test]
