@@ -19,7 +19,7 @@ done
 system=plx-charts runs=plx-charts-runs volume=plx-charts-hub
 work=$(mktemp -d)
 tests=0
-forward=
+forward='' port=''
 
 all_namespaces() {
     "$POLYAXON_KUBECTL" --request-timeout=60s "$@"
@@ -36,8 +36,12 @@ end() {
         kubectl get events --sort-by=.lastTimestamp >&2 || true
         kubectl logs --tail=20 --selector app.kubernetes.io/part-of=polyaxon --prefix >&2 || true
     fi
+    # Without an agent nobody frees the objects of runs.
+    all_namespaces --namespace "$runs" get jobs,pods --output name 2>/dev/null |
+        xargs --no-run-if-empty "$POLYAXON_KUBECTL" --namespace "$runs" patch --type=merge --patch='{"metadata":{"finalizers":null}}' >/dev/null || true
     all_namespaces delete namespace "$system" "$runs" --ignore-not-found >/dev/null || status=1
     all_namespaces delete persistentvolume "$volume" --ignore-not-found >/dev/null || status=1
+    [ "${POLYAXON_E2E_CLUSTER-}" != testbed ] || rm -rf "$POLYAXON_TESTBED_DIR/cluster/data/$volume"
     rm -rf "$work"
     exit "$status"
 }
@@ -99,13 +103,14 @@ is() {
     echo "run $2 is $status"
     [ "$status" = "$1" ]
 }
-# The port is that of the first line which `port-forward` prints.
+# The first call chooses a port, the others take it again.
 forward() {
-    [ -z "$forward" ] || kill "$forward" 2>/dev/null || true
-    "$POLYAXON_KUBECTL" --namespace "$system" port-forward service/polyaxon-hub :8000 >"$work/forward" 2>&1 &
+    [ -z "$forward" ] || { kill "$forward" && wait "$forward"; } 2>/dev/null || true
+    "$POLYAXON_KUBECTL" --namespace "$system" port-forward service/polyaxon-hub "$port:8000" >"$work/forward" 2>&1 &
     forward=$!
     eventually 20 grep --quiet 'Forwarding from 127' "$work/forward" || fail "port-forward: $(cat "$work/forward")"
-    host=https://localhost:$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' "$work/forward")
+    port=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' "$work/forward")
+    host=https://localhost:$port
 }
 
 all_namespaces create namespace "$system" >/dev/null
@@ -182,7 +187,7 @@ ok "the Service has TLS, and answers to the name that agents use"
 ! kubectl exec polyaxon-hub-0 -- sh -c true >"$work/output" 2>&1 || fail "the hub's image has a shell"
 ok "the hub's image has no shell"
 
-polyaxon admin token create --scope agent --name charts >"$work/agent.token" 2>/dev/null
+polyaxon admin token create --scope agent --name charts >"$work/agent.token" 2>"$work/output" || fail "a token for the agent: $(cat "$work/output")"
 kubectl create secret generic polyaxon-agent-token --from-file=token="$work/agent.token" >/dev/null
 seconds=$SECONDS
 install_agent
@@ -195,11 +200,11 @@ ok "the agent is ready $((SECONDS - seconds)) s after its installation"
 may() {
     kubectl auth can-i --namespace "$runs" --as "system:serviceaccount:$system:polyaxon-agent" "$@" --quiet
 }
-for right in 'create jobs' 'patch jobs' 'delete jobs' 'watch jobs' 'watch pods' 'patch pods' 'get pods/log' 'watch events' 'update leases'; do
+for right in 'create jobs' 'patch jobs' 'delete jobs' 'watch jobs' 'watch pods' 'patch pods' 'get pods --subresource=log' 'watch events' 'update leases'; do
     # shellcheck disable=SC2086 # a verb and a resource
     may $right || fail "the agent may $right"
 done
-for right in 'get secrets' 'list secrets' 'get configmaps' 'create pods/exec' 'create serviceaccounts/token' 'update jobs' 'create rolebindings' 'delete leases'; do
+for right in 'get secrets' 'list secrets' 'get configmaps' 'create pods --subresource=exec' 'create serviceaccounts --subresource=token' 'update jobs' 'create rolebindings' 'delete leases'; do
     # shellcheck disable=SC2086 # a verb and a resource
     ! may $right || fail "the agent may not $right"
 done
