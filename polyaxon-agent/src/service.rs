@@ -62,11 +62,24 @@ pub async fn run(
         leads = executor.lead(me) => leads?,
         () = shutdown.cancelled() => return Ok(()),
     }
-    executor.prepare().await;
     let runs: Arc<dyn Executor> = Arc::new(Arc::clone(&executor));
-    let served = serve(
-        &cli, &settings, catalog, runs, registry, hub, shutdown, ready,
-    );
+    let served = async {
+        tokio::select! {
+            () = executor.prepare() => {}
+            () = shutdown.cancelled() => return Ok(()),
+        }
+        serve(
+            &cli,
+            &settings,
+            catalog,
+            runs,
+            registry,
+            hub,
+            shutdown.clone(),
+            ready,
+        )
+        .await
+    };
     let result = tokio::select! {
         result = served => result,
         () = executor.lose(me) => Err(anyhow::anyhow!(
