@@ -9,6 +9,7 @@ mod error_pages;
 mod fake_hub;
 mod fmt;
 mod follow;
+mod hostile;
 mod init;
 mod ops;
 mod process;
