@@ -12,26 +12,24 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use polyaxon_agent::agent::Agent;
 use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::config;
 use polyaxon_agent::confirmation::Confirmer;
-use polyaxon_agent::driver::{Driver, Parts};
 use polyaxon_agent::executor::{
     Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen,
 };
-use polyaxon_agent::hub::{HubClient, Identity, Link, Outbox};
-use polyaxon_agent::logs::Shipper;
+use polyaxon_agent::hub::{HubClient, Identity};
 use polyaxon_agent::planning::{AttemptPlan, SpecPlanner};
 use polyaxon_hub::server::Server;
 use polyaxon_hub::settings::Settings;
-use polyaxon_proto::agent::v1::Session;
 use polyaxon_proto::hub::v1::access_client::AccessClient;
 use polyaxon_proto::hub::v1::{CreateTokenRequest, Scope};
 use polyaxon_proto::runs::v1::CreateRequest;
 use polyaxon_proto::runs::v1::runs_client::RunsClient;
 use polyaxon_registry::Registry;
 use secrecy::SecretString;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -242,7 +240,7 @@ async fn submit(channel: Channel, admin: String, notes: Arc<Notes>) -> anyhow::R
     Ok(asked.saturating_duration_since(submitted))
 }
 
-/// The agent's parts as its program puts them together.
+/// An agent as its program makes one.
 async fn agent(
     url: String,
     secret: SecretString,
@@ -250,26 +248,13 @@ async fn agent(
     ready: Arc<Notify>,
 ) -> anyhow::Result<()> {
     let (settings, catalog) = config::read("agent.yaml", AGENT)?;
-    let hub = HubClient::new(&url, &secret)?;
-    let (events_in, events) = mpsc::channel(256);
-    let (session, sessions) = watch::channel::<Option<Session>>(None);
-    let (slots, free_slots) = watch::channel(settings.max_runs());
-    let reopen = Arc::new(Notify::new());
-    let (outbox, sending) = Outbox::new(hub.clone(), sessions.clone(), events_in.clone());
-    let shipper = Shipper::default();
-    let link = Link {
-        hub: hub.clone(),
+    let agent = Agent {
+        hub: HubClient::new(&url, &secret)?,
         identity: Identity {
             replica: "bench".to_owned(),
             queues: Vec::new(),
             catalog: catalog.published(&settings)?,
         },
-        events: events_in,
-        session,
-        slots: free_slots,
-        reopen: Arc::clone(&reopen),
-    };
-    let parts = Parts {
         executor: notes,
         planner: Arc::new(SpecPlanner::new(&settings, catalog, &url)),
         confirmer: Confirmer {
@@ -277,19 +262,11 @@ async fn agent(
             secrets_dir: None,
             pause: Duration::from_secs(1),
         },
-        shipper: shipper.clone(),
-        outbox,
-        events,
-        slots,
-        reopen,
         max_runs: settings.max_runs(),
         require_confirmation: false,
     };
-    let driver = Driver::new(parts, move || ready.notify_one());
-    tokio::select! {
-        ended = driver.run(CancellationToken::new()) => anyhow::bail!("the agent ended: {ended}"),
-        () = link.run() => anyhow::bail!("the connection ended"),
-        () = sending => anyhow::bail!("nothing is sent any more"),
-        () = shipper.run(hub, sessions) => anyhow::bail!("no logs are sent any more"),
-    }
+    let ended = agent
+        .run(CancellationToken::new(), move || ready.notify_one())
+        .await;
+    anyhow::bail!("the agent ended: {ended}")
 }
