@@ -13,6 +13,9 @@ cd "$(dirname "$0")/../.."
 part=${1:-all}
 [ $# -eq 0 ] || shift
 
+# Histories of the simulation.
+export POLYAXON_SIM_SEEDS=${POLYAXON_SIM_SEEDS:-2000}
+
 cargo_test() {
     cargo test --profile ci --locked --no-fail-fast "$@"
 }

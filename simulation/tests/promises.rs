@@ -9,13 +9,13 @@ use polyaxon_simulation::series::{self, Series};
 use polyaxon_simulation::world::plant::Plant;
 use polyaxon_simulation::world::run::{Prepared, simulate};
 
-/// Histories of one run of the tests; code that is not optimised takes ten times as long.
-const HISTORIES: u64 = if cfg!(debug_assertions) { 100 } else { 2000 };
+/// Histories where nobody says how many.
+const HISTORIES: u64 = 200;
 
 /// Histories in which a planted bug must be found.
 const TRIES: u64 = 400;
 
-/// Number of histories: `POLYAXON_SIM_SEEDS`, or as many as fit into a test.
+/// Number of histories: `POLYAXON_SIM_SEEDS`, which `make test` sets, or as many as fit into a test of one crate.
 fn histories() -> u64 {
     let wanted = std::env::var("POLYAXON_SIM_SEEDS").ok();
     wanted

@@ -20,10 +20,9 @@ use polyaxon_hub::topics::Topics;
 use polyaxon_hub::{grpc, upkeep};
 use polyaxon_spec::state::Status;
 use secrecy::SecretString;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use tower::ServiceExt as _;
+use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use super::World;
@@ -81,8 +80,6 @@ pub struct HubHost {
     /// When the next start dies in the middle of a call.
     pub fuse: Arc<Fuse>,
     start: Mutex<Option<Start>>,
-    /// Wakes when a start has died of its own.
-    pub died: Notify,
 }
 
 impl HubHost {
@@ -105,7 +102,6 @@ impl HubHost {
             planted: Arc::default(),
             fuse: Arc::default(),
             start: Mutex::default(),
-            died: Notify::new(),
         };
         host.fill().await?;
         Ok(Arc::new(host))
@@ -152,7 +148,7 @@ impl HubHost {
     /// # Errors
     /// When it does not start.
     pub async fn start(&self) -> Result<(), SimulationError> {
-        let before = self.statuses().await?;
+        let before = self.rows().await?;
         self.world.clock.begin();
         let killed = CancellationToken::new();
         let storage: Arc<dyn Storage> = Arc::new(SimStorage::new(
@@ -181,7 +177,7 @@ impl HubHost {
         let (upkeep, token) = (upkeep::run(Arc::clone(&hub)), killed.clone());
         tokio::spawn(async move { token.run_until_cancelled(upkeep).await });
         tokio::time::sleep(ALONE).await;
-        let after = self.statuses().await?;
+        let after = self.rows().await?;
         let changed = before
             .iter()
             .zip(&after)
@@ -190,9 +186,10 @@ impl HubHost {
         if !before.is_empty() {
             self.world.recorder.record(Fact::HubCameBack { changed });
         }
-        let router = grpc::services(Arc::clone(&hub))
-            .map_request(|request: http::Request<Body>| request)
-            .map_response(|response| response.map(Body::new));
+        let router = ServiceExt::<http::Request<Body>>::map_response(
+            grpc::services(Arc::clone(&hub)),
+            |response| response.map(Body::new),
+        );
         let start = Start {
             router: BoxCloneSyncService::new(router),
             hub,
@@ -235,10 +232,6 @@ impl HubHost {
         Ok(rows)
     }
 
-    async fn statuses(&self) -> Result<Vec<polyaxon_hub::domain::run::RunRecord>, SimulationError> {
-        self.rows().await
-    }
-
     /// Whether every run has ended.
     ///
     /// # Errors
@@ -253,7 +246,7 @@ impl HubHost {
     /// # Errors
     /// When the database cannot be read.
     pub async fn records(&self) -> Result<Vec<RunRecord>, SimulationError> {
-        let shows_late = self.world.has(Plant::TwoEnds) || self.world.has(Plant::LateStart);
+        let shows_late = self.world.has(Plant::LateStart);
         let mut records = Vec::new();
         for row in self.rows().await? {
             let events = self.storage.run_events(&row.uuid, 1, 1000).await?;
@@ -265,7 +258,12 @@ impl HubHost {
                 ignored: event.ignored
                     && !(shows_late && self.planted.counts(&row.uuid, event.attempt, event.status)),
             });
-            let events = events.collect();
+            let mut events: Vec<EventRecord> = events.collect();
+            if self.world.has(Plant::TwoEnds)
+                && let Some(last) = events.last().cloned()
+            {
+                events.push(last);
+            }
             records.push(RunRecord {
                 run: row.uuid,
                 status: row.state.base,

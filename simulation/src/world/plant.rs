@@ -14,7 +14,7 @@ pub enum Plant {
     SecondObject,
     /// The cluster says that an object has failed while it still runs.
     EarlyEnd,
-    /// The storage writes a second end into a run's history.
+    /// The storage keeps the end of a run twice.
     TwoEnds,
     /// The storage writes a late `starting` into a run's history as if it counted.
     LateStart,

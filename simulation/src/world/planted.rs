@@ -86,15 +86,12 @@ impl Planted {
         }
     }
 
-    /// [`Plant::TwoEnds`] and [`Plant::LateStart`]: a report that must be ignored, and will not be.
+    /// [`Plant::LateStart`]: a report that must be ignored, and will not be.
     pub(super) fn late_report(&self, world: &World, report: &StatusReport) -> Option<StatusReport> {
-        let status = if world.has(Plant::TwoEnds) && report.status.is_final() {
-            report.status
-        } else if world.has(Plant::LateStart) && report.status == Status::Running {
-            Status::Starting
-        } else {
+        if !world.has(Plant::LateStart) || report.status != Status::Running {
             return None;
-        };
+        }
+        let status = Status::Starting;
         let key = (report.run.clone(), report.attempt, status.as_str());
         self.lock().late.insert(key);
         Some(StatusReport {

@@ -117,7 +117,7 @@ struct Theatre {
     world: World,
     host: Arc<HubHost>,
     cluster: Cluster,
-    machines: Vec<Arc<AgentHost>>,
+    machines: [Arc<AgentHost>; 2],
 }
 
 impl Theatre {
@@ -133,7 +133,7 @@ impl Theatre {
             )
         };
         Self {
-            machines: vec![machine("a"), machine("b")],
+            machines: [machine("a"), machine("b")],
             world,
             host,
             cluster,
@@ -183,7 +183,8 @@ impl Theatre {
     }
 
     fn machine(&self, number: usize) -> &AgentHost {
-        self.machines.get(number).unwrap_or(&self.machines[0])
+        let [first, second] = &self.machines;
+        if number == 0 { first } else { second }
     }
 
     /// What one user does.
@@ -367,7 +368,7 @@ impl Theatre {
         };
         let client = Client::new(self.world.clone(), "probe", Arc::clone(&self.host)).unrecorded();
         for _ in 0..wanted {
-            client.submit(&submission, 3).await;
+            client.submit(&submission, 100).await;
         }
         let until = Instant::now() + PROBE;
         let mut reached = 0;

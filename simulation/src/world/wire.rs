@@ -217,7 +217,8 @@ impl Wire {
         let (parts, body) = request.into_parts();
         let loses = self.world.has(Plant::LostLogMessage) && method == "PushLogs";
         let chance = self.chance.clone();
-        let inspect: Inspect = Box::new(move |_| !(loses && chance.percent(25)));
+        let faults = self.world.faults.clone();
+        let inspect: Inspect = Box::new(move |_| !(loses && faults.are_on() && chance.percent(25)));
         let body = relay(body, Arc::clone(&self.process), cuts(), inspect);
         let answer = start.answer(Request::from_parts(parts, body)).await?;
         let (parts, body) = answer.into_parts();
