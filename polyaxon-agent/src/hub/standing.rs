@@ -49,7 +49,7 @@ mod tests {
         let now = Instant::now();
         let standing = Standing::default();
         assert!(!standing.is_good(), "nobody was asked");
-        standing.confirm(now - Duration::from_secs(60), Duration::from_secs(8));
+        standing.confirm(now - Duration::from_mins(1), Duration::from_secs(8));
         assert!(!standing.is_good(), "it stood still for a minute");
         standing.confirm(now, Duration::from_secs(8));
         standing.confirm(now - Duration::from_secs(5), Duration::from_secs(8));
