@@ -6,7 +6,14 @@ use super::token::{Kind, Token};
 
 /// The text with line feeds as its only line breaks, and without byte order marks and empty lines before it.
 pub(super) fn with_line_feeds(text: &str) -> String {
-    let text = text.trim_start_matches(['\u{feff}', '\n', '\r']);
+    let mut text = text;
+    loop {
+        text = text.trim_start_matches('\u{feff}');
+        match text.split_once(['\n', '\r']) {
+            Some((line, rest)) if is_blank(line) => text = rest,
+            _ => break,
+        }
+    }
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 

@@ -216,6 +216,7 @@ fn line_ends_and_marks() {
         "{\"kind\": \"operation\",\n  \"hubRef\": \"a\"}\n",
     );
     check("\n\u{feff}\n", "");
+    check("\n \r\r\u{feff}\n", "");
     check("# nothing yet   \n\n", "# nothing yet\n");
     check("", "");
 }
