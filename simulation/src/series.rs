@@ -93,7 +93,7 @@ pub fn run(series: Series) -> Result<Results, SimulationError> {
             *all.faults.entry(kind).or_default() += count;
         }
     }
-    all.violations.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all.violations.sort_by_key(|(seed, _)| *seed);
     all.traces.sort();
     all.took = begin.elapsed();
     Ok(all)

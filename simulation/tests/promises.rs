@@ -1,6 +1,6 @@
 //! The promises hold in many histories, and the checker sees each of them broken.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeSet;
 

@@ -125,7 +125,7 @@ impl AgentHost {
             require_confirmation: false,
         };
         tokio::spawn(async move {
-            let _killed = process.live(agent.run(shutdown, || {})).await;
+            let _killed = process.live(Box::pin(agent.run(shutdown, || {}))).await;
             // Nothing that it has spawned lives on.
             process.kill();
         });

@@ -28,7 +28,7 @@ use crate::error::SimulationError;
 use crate::history::{Fact, History, LogRecord};
 
 /// How long everything may take to come to rest once faults have ended.
-const REST: Duration = Duration::from_secs(300);
+const REST: Duration = Duration::from_mins(5);
 /// How long the last runs may take to run at the same time.
 const PROBE: Duration = Duration::from_secs(90);
 
