@@ -49,7 +49,10 @@ pub fn format(source: &Source) -> Result<String, Report> {
         let normalised = Source::new(source.name(), text.as_str());
         let mut file = reader::read(&text).map_err(|refusal| refused(&normalised, &refusal))?;
         let kept = print::print(&file);
-        order::arrange(&mut file);
+        // A block of text without a line break at its end has to stay at the end.
+        if !file.is_open {
+            order::arrange(&mut file);
+        }
         vec![print::print(&file), kept]
     };
     candidates

@@ -179,6 +179,7 @@ fn blank_lines_of_a_kept_block_are_its_own() {
         "kind: operation\n\ndescription: |\n  b\nrun: {}\nconditions: |+\n  a\n\n\n\n",
     );
     check("conditions: |\n  a", "conditions: |\n  a");
+    check("name: a\nkind: |", "name: a\nkind: |");
     check("name: a", "name: a\n");
     check("conditions: |\n  a\n# b", "conditions: |\n  a\n# b\n");
 }
