@@ -14,7 +14,13 @@ pub(super) fn with_line_feeds(text: &str) -> String {
             _ => break,
         }
     }
-    text.replace("\r\n", "\n").replace('\r', "\n")
+    let mut text = text.replace("\r\n", "\n").replace('\r', "\n");
+    // Blanks after the last line break are no line.
+    let last = text.rfind('\n').map_or(0, |at| at + 1);
+    if text.get(last..).is_some_and(is_blank) {
+        text.truncate(last);
+    }
+    text
 }
 
 /// Where the lines of a text are.
