@@ -34,7 +34,7 @@ tests() {
         # With the features of up.sh: the programs that it built are not built anew without them.
         cargo_test --workspace --exclude polyaxon-e2e --lib --bins --tests \
             --features polyaxon-agent/failpoints -- --include-ignored || failed=1
-        cargo_test --workspace --exclude polyaxon-e2e --doc || failed=1
+        cargo_test --workspace --exclude polyaxon-e2e --doc --features polyaxon-agent/failpoints || failed=1
     fi
     cargo_test --package polyaxon-e2e --lib --test engine -- --include-ignored "$@" || failed=1
     return "$failed"
