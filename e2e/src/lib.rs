@@ -4,6 +4,7 @@
 //! `make test` starts the registry and the engine and names them in the environment
 //! (see [`testbed`]); the harness adds hub, agent and small servers per test.
 
+pub mod build;
 pub mod cluster;
 pub mod command;
 pub mod false_clock;

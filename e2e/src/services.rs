@@ -21,6 +21,16 @@ const COMMAND_LIMIT: Duration = Duration::from_mins(5);
 /// Name of the agent, and of its token.
 pub const AGENT: &str = "one";
 
+/// The places at which [`Services::start_agent_with_failpoint`] can kill: those of `polyaxon-agent/src/failpoint.rs`.
+pub const FAILPOINTS: [&str; 6] = [
+    "before-create",
+    "after-create",
+    "during-init",
+    "during-main",
+    "before-final-report",
+    "after-final-report",
+];
+
 /// A hub and an agent on folders of their own; both are killed when dropped.
 #[derive(Debug)]
 pub struct Services {

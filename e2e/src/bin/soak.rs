@@ -11,8 +11,11 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{
+    check_lines, check_nothing_left, check_one_end, get, is_end, operation_to, print_lines,
+};
 use polyaxon_e2e::command::eventually;
-use polyaxon_e2e::services::Services;
+use polyaxon_e2e::services::{FAILPOINTS, Services};
 use serde_json::Value;
 
 /// Builds that are under way at a time.
@@ -23,16 +26,6 @@ const LINES: usize = 50;
 const END: Duration = Duration::from_mins(5);
 /// How long an agent may take to reach its failpoint.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Names of `polyaxon-agent/src/failpoint.rs`.
-const FAILPOINTS: [&str; 6] = [
-    "before-create",
-    "after-create",
-    "during-init",
-    "during-main",
-    "before-final-report",
-    "after-final-report",
-];
 
 fn main() -> Result<()> {
     let limit = Limit::from_environment()?;
@@ -242,54 +235,17 @@ impl Soak {
 }
 
 fn operation() -> String {
-    format!(
-        "kind: operation
-hubRef: kaniko
-params:
-  destination: {{connection: docker-connection, value: 'team/soak:1'}}
-  cache: false
-termination: {{maxRetries: 0}}
-runPatch:
-  init:
-  - dockerfile:
-      image: 'busybox:1.36'
-      shell: /bin/sh
-      run: ['for i in $(seq 1 {LINES}); do echo line-$i-end; sleep 0.1; done']
-"
-    )
-}
-
-fn is_end(status: &str) -> bool {
-    ["succeeded", "failed", "stopped"].contains(&status)
+    operation_to("team/soak:1", &print_lines(LINES, "0.1"))
 }
 
 /// One end, a good one, at the first attempt; every line once and in order; nothing left.
 fn check_run(services: &Services, uuid: &str) -> Result<()> {
     services.wait_for_status(uuid, "succeeded", END)?;
-    let told = services.json(&["ops", "statuses", "-uid", uuid])?;
-    let events = told["events"].as_array().context("no events")?;
-    let ends = events
-        .iter()
-        .filter(|event| event["ignored"] != true)
-        .filter(|event| is_end(event["status"].as_str().unwrap_or_default()))
-        .count();
-    ensure!(ends == 1, "{ends} ends");
-    let run = services.json(&["ops", "get", "-uid", uuid])?;
+    check_one_end(services, uuid)?;
+    let run = get(services, uuid)?;
     ensure!(run["attempt"] == 1, "attempt {}", run["attempt"]);
-    let log = services.logs(uuid)?;
-    let seen: Vec<&str> = log
-        .lines()
-        .filter(|line| line.starts_with("line-"))
-        .collect();
-    let wanted: Vec<String> = (1..=LINES)
-        .map(|number| format!("line-{number}-end"))
-        .collect();
-    ensure!(seen == wanted, "lines {seen:?}");
-    eventually(END, || {
-        let left = services.testbed().containers(uuid)?;
-        ensure!(left.is_empty(), "containers are left: {left:?}");
-        Ok(())
-    })
+    check_lines(&services.logs(uuid)?, LINES)?;
+    check_nothing_left(services, uuid)
 }
 
 /// SplitMix64: the same order of kills for the same seed.

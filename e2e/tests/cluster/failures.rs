@@ -1,11 +1,12 @@
 //! What a cluster can do to a build, and the words that the run gets for it.
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::get;
 use polyaxon_e2e::cluster::ClusterServices;
 use polyaxon_e2e::command::eventually;
 use serde_json::Value;
 
-use crate::{END, get, operation};
+use crate::{END, operation};
 
 fn failed(cluster: &ClusterServices, operation: &str) -> Result<Value> {
     let uuid = cluster.queue(operation)?;

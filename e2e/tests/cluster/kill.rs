@@ -1,42 +1,22 @@
 //! SIGKILL for the agent between any two steps, then a start: the Job is found again.
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{check_lines, get, print_lines, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
+use polyaxon_e2e::services::FAILPOINTS;
 
-use crate::{END, get, operation, wait_for_text};
+use crate::{END, operation};
 
 /// Lines that the build prints, one after the other, over some seconds.
 const LINES: usize = 40;
 
-/// Names of `polyaxon-agent/src/failpoint.rs`.
-const FAILPOINTS: [&str; 6] = [
-    "before-create",
-    "after-create",
-    "during-init",
-    "during-main",
-    "before-final-report",
-    "after-final-report",
-];
-
 fn lines(tag: &str) -> String {
-    let command = format!("for i in $(seq 1 {LINES}); do echo line-$i-end; sleep 0.1; done");
-    operation(tag, &command)
-}
-
-/// Every line once and in order.
-fn check_lines(text: &str) -> Result<()> {
-    let seen: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("line-"))
-        .collect();
-    let wanted: Vec<String> = (1..=LINES).map(|n| format!("line-{n}-end")).collect();
-    ensure!(seen == wanted, "lines were lost or doubled: {seen:?}");
-    Ok(())
+    operation(tag, &print_lines(LINES, "0.1"))
 }
 
 fn check(cluster: &ClusterServices, uuid: &str) -> Result<()> {
     cluster.wait_for_status(uuid, "succeeded", END)?;
-    check_lines(&cluster.logs(uuid)?)?;
+    check_lines(&cluster.logs(uuid)?, LINES)?;
     let run = get(cluster, uuid)?;
     ensure!(
         run["attempt"] == 1 && run["build"]["confirmed"] == true,

@@ -1,9 +1,10 @@
 //! The operation that users type, unchanged, into the registry with TLS and a password.
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{get, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
 
-use crate::{END, get};
+use crate::END;
 
 const QUICK_START: &str = include_str!("../../fixtures/1-quick-start-builds.yaml");
 
@@ -53,7 +54,7 @@ fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
     let _turn = crate::turn();
     let cluster = ClusterServices::start()?;
     let uuid = cluster.queue(&crate::operation("pod", "echo begun; sleep 5"))?;
-    crate::wait_for_text(&cluster, &uuid, "begun")?;
+    wait_for_text(&cluster, &uuid, "begun")?;
     let pods = cluster.objects("pods", &uuid)?;
     let spec = &pods.first().context("no pod")?["spec"];
     ensure!(spec["automountServiceAccountToken"] == false, "{spec:#}");

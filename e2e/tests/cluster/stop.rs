@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{get, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
 use polyaxon_e2e::command::eventually;
 
-use crate::{END, get, operation, wait_for_text};
+use crate::{END, operation};
 
 /// Kubernetes gives a pod ten seconds to end.
 const STOP_LIMIT: Duration = Duration::from_secs(25);

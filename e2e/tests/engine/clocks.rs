@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use polyaxon_e2e::build::{check_whole, operation, print_lines, statuses, wait_for_text};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::false_clock::FalseClock;
 use polyaxon_e2e::services::Services;
 use polyaxon_e2e::testbed::Testbed;
-
-use crate::build::{check_whole, operation, print_lines, statuses, wait_for_text};
 
 const HOUR: i64 = 3600;
 const LINES: usize = 60;

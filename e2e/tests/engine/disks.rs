@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use polyaxon_e2e::build::{check_whole, get, operation, print_lines, wait_for_text};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::services::Services;
 use polyaxon_e2e::small_disk::SmallDisk;
 use polyaxon_e2e::testbed::Testbed;
-
-use crate::build::{check_whole, get, operation, print_lines, wait_for_text};
 
 const LINES: usize = 40;
 

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use polyaxon_e2e::build::{END, ended, get, operation};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::fault_proxy::{Fault, FaultProxy, Rule};
 use polyaxon_e2e::services::Services;
 use polyaxon_e2e::testbed::Testbed;
-
-use crate::build::{END, ended, get, operation};
 
 fn behind_a_proxy() -> Result<(Services, FaultProxy)> {
     let testbed = Testbed::from_environment()?;

@@ -4,10 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{self, END, check_lines, check_one_end, print_lines, wait_for_text};
 use polyaxon_e2e::command::eventually;
-use polyaxon_e2e::services::Services;
-
-use crate::build::{END, check_lines, check_one_end, print_lines, wait_for_text};
+use polyaxon_e2e::services::{FAILPOINTS, Services};
 
 /// Lines that the build prints, one after the other, over some seconds.
 const LINES: usize = 60;
@@ -24,7 +23,7 @@ fn kills() -> Result<u32> {
 }
 
 fn operation(tag: &str) -> String {
-    crate::build::operation(tag, &print_lines(LINES, "0.1"))
+    build::operation(tag, &print_lines(LINES, "0.1"))
 }
 
 #[test]
@@ -44,16 +43,6 @@ fn a_killed_agent_finds_its_build_again() -> Result<()> {
     check_lines(&services.logs(&uuid)?, LINES)?;
     check_one_end(&services, &uuid)
 }
-
-/// Names of `polyaxon-agent/src/failpoint.rs`.
-const FAILPOINTS: [&str; 6] = [
-    "before-create",
-    "after-create",
-    "during-init",
-    "during-main",
-    "before-final-report",
-    "after-final-report",
-];
 
 #[test]
 #[ignore = "needs the test-bed: `make test`"]
@@ -111,7 +100,7 @@ fn neither_log_nor_follower_miss_a_line_of_a_hub_that_is_killed() -> Result<()> 
     let mut services = Services::start()?;
     std::fs::write(
         services.folder().join("operation.yaml"),
-        crate::build::operation("hub", &print_lines(FOLLOWED, "0.1")),
+        build::operation("hub", &print_lines(FOLLOWED, "0.1")),
     )?;
     let mut command = services.command(&["run", "-f", "operation.yaml", "-l", "--raw"])?;
     let follower = command

@@ -1,6 +1,5 @@
 //! End-to-end tests of the engine executor: every binary, a real registry, a real engine.
 
-mod build;
 mod clocks;
 mod components;
 mod disks;

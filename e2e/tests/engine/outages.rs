@@ -5,15 +5,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{
+    END, at_once, check_one_end, check_whole, ended, get, operation, print_lines, wait_for_text,
+};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::fault_proxy::{Fault, FaultProxy, Rule};
 use polyaxon_e2e::services::Services;
 use polyaxon_e2e::socket_gate::SocketGate;
 use polyaxon_e2e::testbed::Testbed;
-
-use crate::build::{
-    END, at_once, check_one_end, check_whole, ended, get, operation, print_lines, wait_for_text,
-};
 
 const LINES: usize = 40;
 

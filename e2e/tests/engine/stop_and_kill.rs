@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::services::Services;
-use polyaxon_e2e::testbed::Testbed;
-
-use crate::build::{
+use polyaxon_e2e::build::{
     END, at_once, check_nothing_left, check_one_end, ended, get, operation, statuses,
 };
+use polyaxon_e2e::services::Services;
+use polyaxon_e2e::testbed::Testbed;
 
 /// Seconds from the first `starting` to the deadline of the runs that have one.
 const TIMEOUT: u64 = 6;

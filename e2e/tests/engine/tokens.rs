@@ -4,10 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use polyaxon_e2e::build::{END, check_whole, operation, print_lines, statuses, wait_for_text};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::services::{AGENT, Services};
-
-use crate::build::{END, check_whole, operation, print_lines, statuses, wait_for_text};
 
 const LINES: usize = 60;
 

@@ -3,20 +3,28 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::command::eventually;
-use polyaxon_e2e::services::Services;
 use serde_json::Value;
 
+use crate::command::eventually;
+use crate::services::Services;
+
 /// Longest time until something that must come is there.
-pub(crate) const END: Duration = Duration::from_mins(3);
+pub const END: Duration = Duration::from_mins(3);
+
+/// An operation that builds the image `team/fault:TAG` with one `RUN`.
+#[must_use]
+pub fn operation(tag: &str, command: &str) -> String {
+    operation_to(&format!("team/fault:{tag}"), command)
+}
 
 /// An operation that builds an image with one `RUN`; nothing is cached, nothing is retried.
-pub(crate) fn operation(tag: &str, command: &str) -> String {
+#[must_use]
+pub fn operation_to(image: &str, command: &str) -> String {
     format!(
         "kind: operation
 hubRef: kaniko
 params:
-  destination: {{connection: docker-connection, value: 'team/fault:{tag}'}}
+  destination: {{connection: docker-connection, value: '{image}'}}
   cache: false
 termination: {{maxRetries: 0}}
 runPatch:
@@ -26,13 +34,17 @@ runPatch:
     )
 }
 
-/// A command that prints `line-1-end` to `line-COUNT-end`, with a pause after each.
-pub(crate) fn print_lines(count: usize, pause: &str) -> String {
+/// A command that prints `line-1-end` to `line-COUNT-end`, with a pause of so many seconds after each.
+#[must_use]
+pub fn print_lines(count: usize, pause: &str) -> String {
     format!("for i in $(seq 1 {count}); do echo line-$i-end; sleep {pause}; done")
 }
 
-/// Every line once and in order.
-pub(crate) fn check_lines(text: &str, count: usize) -> Result<()> {
+/// Every line of [`print_lines`] once and in order.
+///
+/// # Errors
+/// The lines that are there.
+pub fn check_lines(text: &str, count: usize) -> Result<()> {
     let seen: Vec<&str> = text
         .lines()
         .filter(|line| line.starts_with("line-"))
@@ -45,20 +57,30 @@ pub(crate) fn check_lines(text: &str, count: usize) -> Result<()> {
 }
 
 /// Waits until the log of a run has a text.
-pub(crate) fn wait_for_text(services: &Services, uuid: &str, text: &str) -> Result<()> {
+///
+/// # Errors
+/// It is not there within [`END`].
+pub fn wait_for_text(services: &Services, uuid: &str, text: &str) -> Result<()> {
     eventually(END, || {
         let logs = services.logs(uuid)?;
-        ensure!(logs.contains(text), "`{text}` is not there yet");
+        ensure!(logs.contains(text), "`{text}` is not there yet: {logs}");
         Ok(())
     })
 }
 
-pub(crate) fn get(services: &Services, uuid: &str) -> Result<Value> {
+/// The run as `ops get` shows it.
+///
+/// # Errors
+/// It cannot be read.
+pub fn get(services: &Services, uuid: &str) -> Result<Value> {
     services.json(&["ops", "get", "-uid", uuid])
 }
 
-/// Waits for the end of a run.
-pub(crate) fn ended(services: &Services, uuid: &str) -> Result<Value> {
+/// Waits for the end of a run, and shows it.
+///
+/// # Errors
+/// It does not end within [`END`].
+pub fn ended(services: &Services, uuid: &str) -> Result<Value> {
     eventually(END, || {
         let run = get(services, uuid)?;
         let status = run["status"].as_str().unwrap_or_default();
@@ -67,12 +89,17 @@ pub(crate) fn ended(services: &Services, uuid: &str) -> Result<Value> {
     })
 }
 
-fn is_end(status: &str) -> bool {
+/// Whether no other status comes after it.
+#[must_use]
+pub fn is_end(status: &str) -> bool {
     ["succeeded", "failed", "stopped"].contains(&status)
 }
 
 /// Statuses that counted, in order.
-pub(crate) fn statuses(services: &Services, uuid: &str) -> Result<Vec<String>> {
+///
+/// # Errors
+/// They cannot be read.
+pub fn statuses(services: &Services, uuid: &str) -> Result<Vec<String>> {
     let told = services.json(&["ops", "statuses", "-uid", uuid])?;
     let events = told["events"].as_array().context("no events")?;
     Ok(events
@@ -83,15 +110,21 @@ pub(crate) fn statuses(services: &Services, uuid: &str) -> Result<Vec<String>> {
 }
 
 /// The statuses of a run hold exactly one end.
-pub(crate) fn check_one_end(services: &Services, uuid: &str) -> Result<()> {
+///
+/// # Errors
+/// The statuses.
+pub fn check_one_end(services: &Services, uuid: &str) -> Result<()> {
     let statuses = statuses(services, uuid)?;
     let ends = statuses.iter().filter(|status| is_end(status)).count();
     ensure!(ends == 1, "{statuses:?}");
     Ok(())
 }
 
-/// Waits until no container of a run is left.
-pub(crate) fn check_nothing_left(services: &Services, uuid: &str) -> Result<()> {
+/// Waits until no container of a run is left in the engine.
+///
+/// # Errors
+/// Some are left after [`END`].
+pub fn check_nothing_left(services: &Services, uuid: &str) -> Result<()> {
     eventually(END, || {
         let left = services.testbed().containers(uuid)?;
         ensure!(left.is_empty(), "containers are left: {left:?}");
@@ -99,8 +132,11 @@ pub(crate) fn check_nothing_left(services: &Services, uuid: &str) -> Result<()> 
     })
 }
 
-/// The run has succeeded, once, with all of its lines, and has left nothing.
-pub(crate) fn check_whole(services: &Services, uuid: &str, lines: usize) -> Result<()> {
+/// The run has succeeded, once, with all of its lines, and has left nothing in the engine.
+///
+/// # Errors
+/// What is not so, with the logs of hub and agent.
+pub fn check_whole(services: &Services, uuid: &str, lines: usize) -> Result<()> {
     let run = ended(services, uuid)?;
     let whole = || {
         ensure!(run["status"] == "succeeded", "{run:#}");
@@ -111,11 +147,11 @@ pub(crate) fn check_whole(services: &Services, uuid: &str, lines: usize) -> Resu
     whole().with_context(|| services.log())
 }
 
-/// Does the same for every item at once, in a thread each; the first error in their order is the answer.
-pub(crate) fn at_once<T: Copy + Send>(
-    items: &[T],
-    one: impl Fn(T) -> Result<()> + Sync,
-) -> Result<()> {
+/// Does the same for every item at once, in a thread each.
+///
+/// # Errors
+/// The first one in the order of the items.
+pub fn at_once<T: Copy + Send>(items: &[T], one: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
     std::thread::scope(|scope| {
         let one = &one;
         let threads: Vec<_> = items
