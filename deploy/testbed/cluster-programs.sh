@@ -15,10 +15,7 @@ here=$(realpath "$(dirname "$0")")
 cd "$here/../.."
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 export POLYAXON_PROFILE=ci
-
-echo "cluster: building the programs" >&2
-cargo build --quiet --locked --profile ci --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins \
-    --features polyaxon-agent/failpoints >&2
+binaries=$("$here/programs.sh")
 if [ "${POLYAXON_E2E_CLUSTER-}" = existing ]; then
     for name in POLYAXON_E2E_CLUSTER_{HUB,AGENT}_IMAGE; do
         [ -n "${!name-}" ] || { echo "cluster: POLYAXON_E2E_CLUSTER=existing needs \`$name\`, see \`$0\` for what it is" >&2; exit 1; }
@@ -31,7 +28,7 @@ else
     agent=$("$here/cluster-images.sh" load "$target/images/polyaxon-agent.oci.tar" localhost/polyaxon-agent)
 fi
 printf 'export %s=%q\n' \
-    POLYAXON_E2E_BINARIES "$target/ci" \
-    POLYAXON_CLI "$target/ci/polyaxon" \
+    POLYAXON_E2E_BINARIES "$binaries" \
+    POLYAXON_CLI "$binaries/polyaxon" \
     POLYAXON_E2E_CLUSTER_HUB_IMAGE "$hub" \
     POLYAXON_E2E_CLUSTER_AGENT_IMAGE "$agent"

@@ -7,27 +7,15 @@
 # SOAK_SEED repeats an order of kills. The exit status is not 0 when anything was lost.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source-path=SCRIPTDIR source=own-testbed.sh
+source deploy/testbed/own-testbed.sh
 
 if [ $# -gt 0 ]; then
     echo "soak: unknown argument \`$1\`: set SOAK_MINUTES, POLYAXON_KILLS or SOAK_SEED" >&2
     exit 2
 fi
 
-mkdir -p .polyaxon
-POLYAXON_TESTBED_DIR=$(mktemp -d "$PWD/.polyaxon/soak.XXXXXX")
-export POLYAXON_TESTBED_DIR
-stop() {
-    local status=$?
-    trap - EXIT
-    echo "testbed: stopping" >&2
-    deploy/testbed/up.sh down || true
-    rm -rf "$POLYAXON_TESTBED_DIR" || true
-    exit "$status"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
+own_testbed soak deploy/testbed/up.sh
 variables=$(deploy/testbed/up.sh)
 eval "$variables"
 cargo run --quiet --profile ci --locked --package polyaxon-e2e --bin soak

@@ -9,6 +9,8 @@
 # image that takes the place of `kaniko-double`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source-path=SCRIPTDIR source=own-testbed.sh
+source deploy/testbed/own-testbed.sh
 
 part=${1:-all}
 [ $# -eq 0 ] || shift
@@ -19,6 +21,8 @@ export POLYAXON_SIM_SEEDS=${POLYAXON_SIM_SEEDS:-2000}
 cargo_test() {
     cargo test --profile ci --locked --no-fail-fast "$@"
 }
+# One set of features for all of it: with another one the programs would be built anew.
+workspace=(--workspace --exclude polyaxon-e2e --features polyaxon-agent/failpoints)
 # Tests that need the testbed are marked as ignored, so that `cargo test` passes without it.
 tests() {
     local failed=0
@@ -31,10 +35,8 @@ tests() {
         return "$failed"
     fi
     if [ "$part" = all ]; then
-        # With the features of up.sh: the programs that it built are not built anew without them.
-        cargo_test --workspace --exclude polyaxon-e2e --lib --bins --tests \
-            --features polyaxon-agent/failpoints -- --include-ignored || failed=1
-        cargo_test --workspace --exclude polyaxon-e2e --doc --features polyaxon-agent/failpoints || failed=1
+        cargo_test "${workspace[@]}" --lib --bins --tests -- --include-ignored || failed=1
+        cargo_test "${workspace[@]}" --doc || failed=1
     fi
     cargo_test --package polyaxon-e2e --lib --test engine -- --include-ignored "$@" || failed=1
     return "$failed"
@@ -54,29 +56,23 @@ case $part in
         ;;
 esac
 
-testbed=deploy/testbed/up.sh
-[ "$part" != cluster ] || testbed=deploy/testbed/cluster.sh
-mkdir -p .polyaxon
-POLYAXON_TESTBED_DIR=$(mktemp -d "$PWD/.polyaxon/test.XXXXXX")
-export POLYAXON_TESTBED_DIR
-stop() {
-    local status=$?
-    trap - EXIT
-    echo "testbed: stopping" >&2
-    "$testbed" down || true
-    rm -rf --one-file-system "$POLYAXON_TESTBED_DIR" || true
-    exit "$status"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
 if [ "$part" = cluster ]; then
-    variables=$("$testbed" up)
+    own_testbed test deploy/testbed/cluster.sh
+    variables=$(deploy/testbed/cluster.sh up)
     eval "$variables"
     variables=$(deploy/testbed/cluster-programs.sh)
 else
-    variables=$("$testbed")
+    own_testbed test deploy/testbed/up.sh
+    if [ "$part" = all ]; then
+        # The programs come with the tests that need them; built alone, with fewer features of what
+        # they depend on, they would compile half of it a second time.
+        deploy/testbed/install.sh build
+        echo "test: building programs and tests" >&2
+        cargo_test --quiet "${workspace[@]}" --lib --bins --tests --no-run
+        POLYAXON_BUILT_PROGRAMS=$(realpath "${CARGO_TARGET_DIR:-target}/ci")
+        export POLYAXON_BUILT_PROGRAMS
+    fi
+    variables=$(deploy/testbed/up.sh)
 fi
 eval "$variables"
 [ -z "${CI-}" ] || export TEST_SUMMARY_FAILS_ON_SKIPPED=1

@@ -29,9 +29,7 @@ esac
 
 export POLYAXON_PROFILE=ci
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
-echo "testbed: building the programs" >&2
-cargo build --quiet --locked --profile ci --package polyaxon-hub --package polyaxon-agent --package polyaxon-cli --bins \
-    --features polyaxon-agent/failpoints >&2
+binaries=$("$here/programs.sh")
 deploy/images/pack-pod.sh "$target/ci/polyaxon-pod.oci.tar"
 [ -n "${POLYAXON_KANIKO_IMAGE-}" ] || "$here/pack-kaniko-double.sh" "$target/images/kaniko-double.oci.tar"
 
@@ -49,7 +47,7 @@ echo "testbed: registry $registry, engine $socket, executor $executor" >&2
 
 printf 'export %s=%q\n' \
     POLYAXON_TESTBED_DIR "$(testbed_dir)" \
-    POLYAXON_E2E_BINARIES "$target/ci" \
+    POLYAXON_E2E_BINARIES "$binaries" \
     POLYAXON_E2E_REGISTRY "$registry" \
     POLYAXON_E2E_EXECUTOR_IMAGE "$executor" \
     POLYAXON_ENGINE_SOCKET "$socket" \
