@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::final_error::FinalErrorFinder;
 use super::log_line::{Level, LogLine};
+use super::message::Message;
 use polyaxon_registry::Reference;
 
 /// Last lines kept for a message; table 3.5 of error classes shows 20 of them.
@@ -18,26 +19,6 @@ const MAX_FACTS: usize = 10_000;
 const MAX_FACT_BYTES: usize = 1024 * 1024;
 /// A line longer than this is cut; the rest does not change what it means.
 const MAX_LINE_BYTES: usize = 256 * 1024;
-
-const KEYWORDS: [&str; 17] = [
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
 
 /// One instruction that the executor began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -162,7 +143,7 @@ impl BuildLog {
             self.plain(&line.plain);
         }
         if let Some((level, message)) = line.record {
-            self.record(level, message, at_ns);
+            self.record(level, &message, at_ns);
         }
     }
 
@@ -196,89 +177,101 @@ impl BuildLog {
         has_room
     }
 
-    fn record(&mut self, level: Level, message: String, at_ns: Option<i64>) {
+    fn record(&mut self, level: Level, text: &str, at_ns: Option<i64>) {
         if level != Level::Debug {
-            self.show(&message);
+            self.show(text);
         }
-        if level == Level::Info && !goes_on_beside(&message) {
+        let message = Message::read(level, text);
+        if level == Level::Info && message.ends_phase() {
             self.end_phase(at_ns);
         }
-        if let Some(rest) = message.strip_prefix("Using caching version of cmd: ") {
-            if self.has_room(self.cache_hits.len(), rest.len()) {
-                self.cache_hits.push(rest.trim_end().to_owned());
+        match message {
+            Message::CacheHit(command) => {
+                if self.has_room(self.cache_hits.len(), command.len()) {
+                    self.cache_hits.push(command.to_owned());
+                }
             }
-        } else if let Some(rest) = message.strip_prefix("No cached layer found for cmd ") {
-            if self.has_room(self.cache_misses.len(), rest.len()) {
-                self.cache_misses.push(rest.trim_end().to_owned());
+            Message::CacheMiss(command) => {
+                if self.has_room(self.cache_misses.len(), command.len()) {
+                    self.cache_misses.push(command.to_owned());
+                }
             }
-        } else if let Some(rest) = message.strip_prefix("Retrieving image manifest ") {
-            self.retrieving(rest.trim_end());
-        } else if let Some(rest) = message.strip_prefix("Building stage '") {
-            self.building = true;
-            self.end_step(at_ns);
-            self.stage = stage_index(rest);
-        } else if let Some(rest) = message.strip_prefix("Unpacking rootfs as cmd ") {
-            self.unpacking_for = rest
-                .trim_end()
-                .strip_suffix(" requires it.")
-                .map(str::to_owned);
-            if self.unpackings.len() < MAX_FACTS {
-                self.unpackings.push(Unpacking {
-                    after_steps: self.steps.len(),
-                    stage: self.stage,
-                    started_ns: at_ns,
-                    ended_ns: None,
-                });
+            Message::Retrieving(reference) => self.retrieving(reference),
+            Message::Stage(index) => {
+                self.building = true;
+                self.end_step(at_ns);
+                self.stage = index;
             }
-        } else if message.starts_with("Taking snapshot of ") {
-            self.snapshot_since = at_ns;
-        } else if message.starts_with("Found cached layer, ") {
-            if let Some(step) = self.steps.last_mut() {
-                step.cached = true;
+            Message::Unpacking(instruction) => self.unpacking(instruction, at_ns),
+            Message::Snapshot => self.snapshot_since = at_ns,
+            Message::LayerFromCache => {
+                if let Some(step) = self.steps.last_mut() {
+                    step.cached = true;
+                }
             }
-        } else if let Some(rest) = message.strip_prefix("Pushing layer ") {
-            let layer = rest.trim_end().trim_end_matches(" to cache now");
-            if self.has_room(self.cache_pushes.len(), layer.len()) {
-                self.cache_pushes.push(layer.to_owned());
+            Message::PushingLayer(layer) => {
+                if self.has_room(self.cache_pushes.len(), layer.len()) {
+                    self.cache_pushes.push(layer.to_owned());
+                }
             }
-        } else if let Some(rest) = message.strip_prefix("Pushing image to ") {
-            // A cache push runs beside the next instructions, the image's own ends them.
-            let image = rest.trim_end();
-            if !self
-                .cache_pushes
-                .iter()
-                .any(|layer| same_image(layer, image))
-            {
-                self.end_phase(at_ns);
+            Message::PushingImage(image) => self.pushing_image(image, at_ns),
+            Message::SkippingPush => {
                 self.end_step(at_ns);
                 self.pushing = true;
-                self.push_ns = self.push_ns.or(at_ns);
             }
-        } else if message.starts_with("Skipping push to container registry") {
+            Message::Pushed { repository, digest } => {
+                if self.has_room(self.pushed.len(), repository.len() + digest.len()) {
+                    self.pushed.push(Pushed {
+                        repository: repository.to_owned(),
+                        digest: digest.to_owned(),
+                    });
+                }
+            }
+            Message::CacheError(reason) => {
+                if self.has_room(self.cache_errors.len(), reason.len()) {
+                    self.cache_errors.push(shown(reason));
+                }
+            }
+            Message::DeletingFiles => self.end_step(at_ns),
+            Message::Instruction(instruction) if self.building => self.step(instruction, at_ns),
+            Message::Instruction(_) | Message::Beside | Message::Other => {}
+        }
+    }
+
+    fn step(&mut self, instruction: &str, at_ns: Option<i64>) {
+        self.end_step(at_ns);
+        if self.has_room(self.steps.len(), instruction.len()) {
+            self.steps.push(Step {
+                instruction: instruction.to_owned(),
+                stage: self.stage,
+                started_ns: at_ns,
+                ended_ns: None,
+                cached: false,
+                snapshot_ns: 0,
+            });
+        }
+    }
+
+    fn unpacking(&mut self, instruction: Option<&str>, at_ns: Option<i64>) {
+        self.unpacking_for = instruction.map(str::to_owned);
+        if self.unpackings.len() < MAX_FACTS {
+            self.unpackings.push(Unpacking {
+                after_steps: self.steps.len(),
+                stage: self.stage,
+                started_ns: at_ns,
+                ended_ns: None,
+            });
+        }
+    }
+
+    /// A cache push runs beside the next instructions, the image's own ends them.
+    fn pushing_image(&mut self, image: &str, at_ns: Option<i64>) {
+        let is_layer = |layer: &String| same_image(layer, image);
+        if !self.cache_pushes.iter().any(is_layer) {
+            self.end_phase(at_ns);
             self.end_step(at_ns);
             self.pushing = true;
-        } else if let Some(rest) = message.strip_prefix("Pushed ") {
-            self.pushed(rest);
-        } else if let Some(rest) = message.strip_prefix("Immutable tag error ignored for ") {
-            self.pushed(rest);
-        } else if let Some(rest) = message.strip_prefix("Error uploading layer to cache: ") {
-            if level == Level::Warning && self.has_room(self.cache_errors.len(), rest.len()) {
-                self.cache_errors.push(shown(rest));
-            }
-        } else if message.starts_with("Deleting filesystem...") {
-            self.end_step(at_ns);
-        } else if level == Level::Info && self.building && is_instruction(&message) {
-            self.end_step(at_ns);
-            if self.has_room(self.steps.len(), message.len()) {
-                self.steps.push(Step {
-                    instruction: message,
-                    stage: self.stage,
-                    started_ns: at_ns,
-                    ended_ns: None,
-                    cached: false,
-                    snapshot_ns: 0,
-                });
-            }
+            self.push_ns = self.push_ns.or(at_ns);
         }
     }
 
@@ -302,18 +295,6 @@ impl BuildLog {
             && self.has_room(self.retrieved.len(), reference.len())
         {
             self.retrieved.push(reference.to_owned());
-        }
-    }
-
-    fn pushed(&mut self, named: &str) {
-        if let Some((repository, digest)) = named.trim_end().split_once('@')
-            && digest.starts_with("sha256:")
-            && self.has_room(self.pushed.len(), named.len())
-        {
-            self.pushed.push(Pushed {
-                repository: repository.to_owned(),
-                digest: digest.to_owned(),
-            });
         }
     }
 
@@ -413,38 +394,6 @@ impl BuildLog {
     pub fn last_lines(&self) -> Vec<String> {
         self.last_lines.iter().cloned().collect()
     }
-}
-
-/// Whether a line does not tell that something else has ended: layers are pushed to the cache
-/// beside the next instructions.
-fn goes_on_beside(message: &str) -> bool {
-    [
-        "Pushing layer ",
-        "Pushing image to ",
-        "Pushed ",
-        "credential providers ",
-        "Retrying operation ",
-    ]
-    .iter()
-    .any(|start| message.starts_with(start))
-}
-
-fn is_instruction(message: &str) -> bool {
-    message
-        .split_once(char::is_whitespace)
-        .is_some_and(|(word, rest)| {
-            // The log writes it as the Dockerfile does, which may be in lower case.
-            KEYWORDS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(word))
-                && !rest.trim().is_empty()
-        })
-}
-
-fn stage_index(rest: &str) -> Option<u32> {
-    let (_, after) = rest.rsplit_once("[idx: '")?;
-    let (index, _) = after.split_once('\'')?;
-    index.parse().ok()
 }
 
 fn is_disk_full(text: &str) -> bool {

@@ -10,6 +10,7 @@ mod error_rules;
 mod explain;
 mod final_error;
 mod log_line;
+mod message;
 mod platform;
 mod registry_error;
 
