@@ -124,7 +124,7 @@ for values in "$charts"/*/ci/*.yaml; do
     [ "$chart" = polyaxon-hub ] || more=(--set "config.namespace=$runs,config.additionalNamespaces={$system}")
     # Kinds of operators are not there.
     "$helm" template server "$charts/$chart" --namespace "$system" --values "$values" "${more[@]}" |
-        awk 'BEGIN { RS = "---\n"; ORS = "---\n" } !/\nkind: (ServiceMonitor|HTTPRoute)\n/' >"$work/objects.yaml"
+        awk 'BEGIN { RS = "---\n"; ORS = "---\n" } !/\nkind: (ServiceMonitor|PodMonitor|HTTPRoute)\n/' >"$work/objects.yaml"
     all_namespaces apply --dry-run=server --validate=strict --filename "$work/objects.yaml" >"$work/output" 2>&1 ||
         fail "the server takes $chart with $(basename "$values"): $(cat "$work/output")"
     ! grep --quiet 'Warning:' "$work/output" || fail "the server warns of $chart with $(basename "$values"): $(cat "$work/output")"

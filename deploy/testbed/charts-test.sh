@@ -90,12 +90,26 @@ for rendered in "$work"/polyaxon-*.yaml; do
              to_entries | all($labels[.key] == .value))'
 done
 ok "pods are restricted, and Services select them"
+for rendered in "$work"/polyaxon-*.yaml; do
+    holds "the kubelet can ask for its health, at a port that it has" "$rendered" \
+        '[.[] | select(.kind == "Deployment" or .kind == "StatefulSet").spec.template.spec.containers[]] | length == 1 and all(
+            ([.ports[].name]) as $ports | [.readinessProbe, .livenessProbe] | map(.httpGet | .path + " " + .port) ==
+                ["/readyz " + $ports[0], "/healthz " + $ports[0]])'
+done
+ok "both have probes"
 holds "the hub's pod has no token of the API" "$work/polyaxon-hub-tls-values.yaml" \
     'any(.[]; .kind == "StatefulSet" and .spec.template.spec.automountServiceAccountToken == false)'
 holds "the claim goes with the release" "$work/polyaxon-hub-tls-values.yaml" \
     'any(.[]; .kind == "StatefulSet" and .spec.persistentVolumeClaimRetentionPolicy.whenDeleted == "Delete")'
 ok "the hub has no token of the API, and its claim goes when it should"
 agent=$work/polyaxon-agent-namespaces-values.yaml
+holds "Prometheus scrapes the agent's port, and may" "$agent" \
+    'any(.[]; .kind == "PodMonitor" and .spec.podMetricsEndpoints == [{port: "health", path: "/metrics", interval: "15s"}]) and
+     ([.[] | select(.kind == "NetworkPolicy" and .spec.policyTypes == ["Ingress"]).spec.ingress[]] | length == 1 and all(
+        .ports == [{port: "health", protocol: "TCP"}] and (.from | length) == 1))'
+holds "nobody else calls it" "$work/polyaxon-agent-minimal-values.yaml" \
+    '(any(.[]; .kind == "PodMonitor") | not) and any(.[]; .kind == "NetworkPolicy" and .spec.policyTypes == ["Ingress"] and .spec.ingress == [])'
+ok "the agent's numbers"
 holds "a Role in each namespace of runs, once" "$agent" \
     '[.[] | select(.kind == "Role").metadata.namespace] | sort == ["builds", "team-a"]'
 holds "the account of the release's namespace is bound" "$agent" \

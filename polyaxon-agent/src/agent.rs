@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::confirmation::Confirmer;
 use crate::driver::{Driver, Ended, Parts};
 use crate::executor::Executor;
+use crate::health::{Connection, Vitals};
 use crate::hub::{HubClient, Identity, Link, Outbox, Sessions, Standing};
 use crate::logs::Shipper;
 use crate::planning::Planner;
@@ -32,6 +33,8 @@ pub struct Agent {
     pub max_runs: u32,
     /// A digest that the registry did not confirm fails the run.
     pub require_confirmation: bool,
+    /// Who wants to know how it is.
+    pub vitals: Vitals,
 }
 
 impl Agent {
@@ -50,6 +53,12 @@ impl Agent {
         let (outbox, sending) = Outbox::new(hub.clone(), sessions.subscribe(), events_in.clone());
         let shipper = Shipper::default();
         let standing = Standing::default();
+        self.vitals.connects(Connection {
+            standing: standing.clone(),
+            outbox: outbox.clone(),
+            max_runs: self.max_runs,
+            ambience: hub.ambience().clone(),
+        });
         let shipping = {
             let (shipper, hub, sessions) = (shipper.clone(), hub.clone(), sessions.subscribe());
             async move { shipper.run(hub, sessions).await }
@@ -77,6 +86,7 @@ impl Agent {
                 require_confirmation: self.require_confirmation,
                 ambience: hub.ambience().clone(),
                 standing,
+                vitals: self.vitals,
             },
             ready,
         );

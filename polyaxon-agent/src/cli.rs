@@ -1,5 +1,6 @@
 //! The command line of `polyaxon-agent`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
@@ -30,6 +31,9 @@ pub struct Cli {
     /// beside this program]
     #[arg(long, env = "POLYAXON_POD_IMAGE_TAR", value_name = "FILE")]
     pub pod_image_tar: Option<PathBuf>,
+    /// Address that tells whether the agent lives and works, and its numbers; without it nobody listens
+    #[arg(long, env = "POLYAXON_AGENT_HEALTH_LISTEN", value_name = "ADDRESS")]
+    pub health_listen: Option<SocketAddr>,
     /// How log lines are written on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,

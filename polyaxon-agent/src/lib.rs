@@ -13,8 +13,12 @@ pub mod data_dir;
 pub mod driver;
 pub mod executor;
 pub mod failpoint;
+pub mod health;
 pub mod hub;
 pub mod logs;
 pub mod machine;
 pub mod planning;
 pub mod service;
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

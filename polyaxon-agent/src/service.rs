@@ -20,6 +20,7 @@ use crate::executor::engine::{
     EngineExecutor, EngineOptions, HostFolders, PodImage, usual_sockets,
 };
 use crate::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
+use crate::health::{self, Role, Vitals};
 use crate::hub::{HubClient, Identity};
 use crate::planning::{Catalog, SpecPlanner};
 use polyaxon_registry::Registry;
@@ -29,6 +30,9 @@ const POD_IMAGE_TAR: &str = "polyaxon-pod.oci.tar";
 
 /// How long what is still to be sent may take at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long it may take to take a Lease that is free.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Runs an agent until `shutdown` is cancelled; `ready` is called when it takes work.
 pub async fn run(
@@ -47,19 +51,27 @@ pub async fn run(
         settings.insecure_registries.clone(),
     )?;
     let hub = HubClient::new(&cli.hub, &token)?.with_token_file(&cli.token_file);
+    let vitals = Vitals::default();
+    let _until_the_end = match cli.health_listen {
+        Some(address) => Some(health::serve(address, vitals.clone()).await?),
+        None => None,
+    };
     let Some(cluster) = &settings.executor.kubernetes else {
         let executor = Arc::new(engine(&cli, &settings, &catalog, &data_dir).await?);
         return serve(
-            &cli, &settings, catalog, executor, registry, hub, shutdown, ready,
+            &cli, &settings, catalog, executor, registry, hub, vitals, shutdown, ready,
         )
         .await;
     };
     let options = kubernetes_options(cluster, &settings, &catalog)?;
     let executor = KubernetesExecutor::connect(options).await?;
+    let watched = Arc::clone(&executor);
+    vitals.has_cluster(move || watched.sees_cluster());
     // The folder outlives a process that was killed, so that its successor need not wait.
     let me = data_dir.agent();
     tokio::select! {
         leads = executor.lead(me) => leads?,
+        () = stand_by(&vitals) => {}
         () = shutdown.cancelled() => return Ok(()),
     }
     let runs: Arc<dyn Executor> = Arc::new(Arc::clone(&executor));
@@ -75,6 +87,7 @@ pub async fn run(
             runs,
             registry,
             hub,
+            vitals,
             shutdown.clone(),
             ready,
         )
@@ -94,6 +107,13 @@ pub async fn run(
     result
 }
 
+/// Says that this process waits for the Lease, once that takes longer than to take one that is free; never returns.
+async fn stand_by(vitals: &Vitals) {
+    tokio::time::sleep(SOON).await;
+    vitals.is(Role::StandsBy);
+    std::future::pending::<()>().await;
+}
+
 #[expect(
     clippy::too_many_arguments,
     reason = "the one place where all parts meet"
@@ -105,9 +125,11 @@ async fn serve(
     executor: Arc<dyn Executor>,
     registry: Registry,
     hub: HubClient,
+    vitals: Vitals,
     shutdown: CancellationToken,
     ready: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
+    vitals.is(Role::Leads);
     let agent = Agent {
         hub,
         identity: Identity {
@@ -134,6 +156,7 @@ async fn serve(
         },
         max_runs: settings.max_runs(),
         require_confirmation: settings.require_confirmation,
+        vitals,
     };
     match agent.run(shutdown, ready).await {
         Ended::Shutdown => {

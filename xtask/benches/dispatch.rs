@@ -19,6 +19,7 @@ use polyaxon_agent::confirmation::Confirmer;
 use polyaxon_agent::executor::{
     Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen,
 };
+use polyaxon_agent::health::Vitals;
 use polyaxon_agent::hub::{HubClient, Identity};
 use polyaxon_agent::planning::{AttemptPlan, SpecPlanner};
 use polyaxon_hub::server::Server;
@@ -264,6 +265,7 @@ async fn agent(
         },
         max_runs: settings.max_runs(),
         require_confirmation: false,
+        vitals: Vitals::default(),
     };
     let ended = agent
         .run(CancellationToken::new(), move || ready.notify_one())

@@ -22,6 +22,7 @@ use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::confirmation::Confirmer;
 use crate::executor::{Executor, Found};
+use crate::health::Vitals;
 use crate::hub::{Launch, LinkEvent, Outbox, Standing, WITHDRAWN};
 use crate::logs::Shipper;
 use crate::machine::{Action, Event, Facts, LaunchOutcome, Machine};
@@ -56,6 +57,8 @@ pub struct Parts {
     pub ambience: Ambience,
     /// Whether this process still speaks for its agent.
     pub standing: Standing,
+    /// Who wants to know how it is.
+    pub vitals: Vitals,
 }
 
 /// Why a driver ended.
@@ -99,6 +102,7 @@ impl Driver {
                 messages: sender,
                 ambience: parts.ambience.clone(),
                 standing: parts.standing,
+                vitals: parts.vitals,
             },
             ambience: parts.ambience,
             planner: parts.planner,
@@ -167,6 +171,7 @@ impl Driver {
             .values()
             .filter(|entry| entry.machine.is_live())
             .count();
+        self.tools.vitals.turned(live);
         let free = self
             .max_runs
             .saturating_sub(u32::try_from(live).unwrap_or(u32::MAX));

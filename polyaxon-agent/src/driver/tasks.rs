@@ -12,8 +12,9 @@ use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::build_report::{self, BuildObserver};
 use crate::confirmation::Confirmer;
-use crate::executor::{Ending, Executor, ExecutorError, Observation, Seen};
+use crate::executor::{Created, Ending, Executor, ExecutorError, Observation, Seen};
 use crate::failpoint::Failpoint;
+use crate::health::Vitals;
 use crate::hub::Standing;
 use crate::logs::{ContainerKey, Readers, Shipper, follow};
 use crate::machine::{Confirmation, Event};
@@ -40,6 +41,7 @@ pub(super) struct Tools {
     pub(super) messages: mpsc::UnboundedSender<Message>,
     pub(super) ambience: Ambience,
     pub(super) standing: Standing,
+    pub(super) vitals: Vitals,
 }
 
 impl Tools {
@@ -55,6 +57,9 @@ impl Tools {
         let event = match self.executor.create(&plan).await {
             Ok(created) => {
                 Failpoint::AfterCreate.hit();
+                if matches!(created, Created::New { .. }) {
+                    self.vitals.created();
+                }
                 Event::Created(created)
             }
             Err(ExecutorError::Unavailable { action, reason }) => {

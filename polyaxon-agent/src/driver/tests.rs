@@ -16,6 +16,7 @@ use self::fake_executor::FakeExecutor;
 use self::fake_hub::FakeHub;
 use super::*;
 use crate::agent::Agent;
+use crate::health::{self, Vitals};
 use crate::hub::{HubClient, Identity};
 use crate::planning::{AttemptPlan, BuildPlan, Refusal};
 use polyaxon_registry::Registry;
@@ -64,6 +65,10 @@ impl Drop for Running {
 
 /// Starts an agent as the service does.
 fn agent(hub: &FakeHub, executor: &Arc<FakeExecutor>) -> Running {
+    agent_with(hub, executor, &Vitals::default())
+}
+
+fn agent_with(hub: &FakeHub, executor: &Arc<FakeExecutor>, vitals: &Vitals) -> Running {
     let agent = Agent {
         hub: HubClient::new(&hub.url, &SecretString::from("token")).expect("client"),
         identity: Identity {
@@ -80,6 +85,7 @@ fn agent(hub: &FakeHub, executor: &Arc<FakeExecutor>) -> Running {
         },
         max_runs: 2,
         require_confirmation: false,
+        vitals: vitals.clone(),
     };
     Running {
         task: tokio::spawn(agent.run(CancellationToken::new(), || {})),
@@ -332,4 +338,87 @@ async fn an_agent_that_stood_still_launches_nothing_before_it_is_heard_again() {
     std::thread::sleep(Duration::from_secs(1));
     hub.until(|seen| seen.polite >= 3).await;
     assert_eq!(executor.created(), []);
+}
+
+async fn asked(health: &health::Serving, path: &str) -> (u16, String) {
+    let url = format!("http://{}{path}", health.address());
+    let answer = reqwest::get(url).await.expect("an answer");
+    let status = answer.status().as_u16();
+    (status, answer.text().await.expect("text"))
+}
+
+#[tokio::test]
+async fn its_health_can_be_asked_for() {
+    let (hub, executor) = (FakeHub::start().await, FakeExecutor::new());
+    let vitals = Vitals::default();
+    let loopback = "127.0.0.1:0".parse().expect("address");
+    let health = health::serve(loopback, vitals.clone())
+        .await
+        .expect("a port");
+    assert_eq!(asked(&health, "/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(
+        asked(&health, "/readyz").await,
+        (503, "starting\n".to_owned())
+    );
+    vitals.is(health::Role::Leads);
+    assert_eq!(asked(&health, "/readyz").await.0, 503);
+    hub.lease(item(1));
+    let _agent = agent_with(&hub, &executor, &vitals);
+    hub.until(|heard| heard.statuses().contains(&Status::Running))
+        .await;
+    assert_eq!(asked(&health, "/readyz").await, (200, "ready\n".to_owned()));
+    let numbers = async |lines: &[&str]| {
+        let mut text = String::new();
+        for _ in 0..500 {
+            text = asked(&health, "/metrics").await.1;
+            if lines
+                .iter()
+                .all(|line| text.lines().any(|found| found == *line))
+            {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{lines:?} are not in\n{text}");
+    };
+    let text = numbers(&[
+        "polyaxon_agent_live_runs 1",
+        "polyaxon_agent_max_runs 2",
+        "polyaxon_agent_created_attempts_total 1",
+        "polyaxon_agent_waiting_reports 0",
+    ])
+    .await;
+    assert!(text.contains("polyaxon_agent_last_hub_contact_timestamp_seconds 1"));
+    executor.end(0);
+    executor.until_removed(&key()).await;
+    numbers(&[
+        "polyaxon_agent_live_runs 0",
+        "polyaxon_agent_created_attempts_total 1",
+    ])
+    .await;
+    hub.take(true);
+    for _ in 0..500 {
+        if asked(&health, "/readyz").await.0 == 503 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("ready while another process speaks");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = taken.local_addr().expect("address");
+    let refused = health::serve(address, Vitals::default())
+        .await
+        .expect_err("taken");
+    let words = refused.to_string();
+    assert!(
+        words.contains(&format!("cannot listen on `{address}`")),
+        "{words}"
+    );
+    assert!(words.contains("--health-listen"), "{words}");
 }

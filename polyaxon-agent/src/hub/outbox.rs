@@ -57,6 +57,7 @@ enum Item {
 #[derive(Clone)]
 pub struct Outbox {
     sender: mpsc::UnboundedSender<Item>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Outbox {
@@ -67,22 +68,34 @@ impl Outbox {
         events: mpsc::Sender<LinkEvent>,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (sender, receiver) = mpsc::unbounded_channel();
+        let waiting = Arc::<AtomicU64>::default();
         let worker = Worker {
             hub,
             sessions,
             events,
+            waiting: Arc::clone(&waiting),
         };
-        (Self { sender }, worker.run(receiver))
+        (Self { sender, waiting }, worker.run(receiver))
+    }
+
+    /// Messages that the hub has not answered.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, item: Item) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _closed_at_shutdown = self.sender.send(item);
     }
 
     /// Tells what became of a launch.
     pub fn launched(&self, launch: Launch) {
-        let _closed_at_shutdown = self.sender.send(Item::Launch(launch));
+        self.send(Item::Launch(launch));
     }
 
     /// Tells a status.
     pub fn report(&self, report: Report) {
-        let _closed_at_shutdown = self.sender.send(Item::Report(Box::new(report)));
+        self.send(Item::Report(Box::new(report)));
     }
 }
 
@@ -90,6 +103,7 @@ struct Worker {
     hub: HubClient,
     sessions: watch::Receiver<Option<Session>>,
     events: mpsc::Sender<LinkEvent>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -104,9 +118,17 @@ impl Worker {
                 }
             }
             // A launch comes before the first status of its attempt.
+            let sent = (launches.len(), reports.len());
             self.send_launches(launches).await;
+            self.done(sent.0);
             self.send_reports(reports).await;
+            self.done(sent.1);
         }
+    }
+
+    fn done(&self, messages: usize) {
+        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+        self.waiting.fetch_sub(messages, Ordering::Relaxed);
     }
 
     async fn session(&mut self) -> Option<Session> {

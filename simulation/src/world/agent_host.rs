@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use polyaxon_agent::agent::Agent;
 use polyaxon_agent::ambience::Ambience;
 use polyaxon_agent::confirmation::Confirmer;
+use polyaxon_agent::health::Vitals;
 use polyaxon_agent::hub::{HubClient, Identity, Transport};
 use polyaxon_agent::planning::Planner;
 use secrecy::SecretString;
@@ -123,6 +124,7 @@ impl AgentHost {
             confirmer: self.parts.confirmer.clone(),
             max_runs: MAX_RUNS,
             require_confirmation: false,
+            vitals: Vitals::default(),
         };
         tokio::spawn(async move {
             let _killed = process.live(Box::pin(agent.run(shutdown, || {}))).await;

@@ -59,6 +59,8 @@ struct State {
     notes: HashMap<String, Vec<Note>>,
     /// Watches that have not shown everything yet.
     behind: HashSet<String>,
+    /// Watches whose last word was an error.
+    blind: HashSet<String>,
 }
 
 /// The agent's part of the cluster, as far as it was seen.
@@ -113,7 +115,13 @@ impl Cluster {
     ) {
         let mut events = watch_objects(api, config).default_backoff().boxed();
         let mut listed = HashSet::new();
+        let name = format!("{}/{namespace}", K::KIND);
+        let mut blind = false;
         while let Some(event) = events.next().await {
+            if blind != event.is_err() {
+                blind = event.is_err();
+                self.goes_blind(&name, blind);
+            }
             match event {
                 Ok(Event::Init) => listed.clear(),
                 Ok(Event::InitApply(object)) => {
@@ -123,7 +131,7 @@ impl Cluster {
                 Ok(Event::InitDone) => {
                     K::retain(&self, &namespace, &listed);
                     listed.clear();
-                    self.caught_up(&format!("{}/{namespace}", K::KIND));
+                    self.caught_up(&name);
                 }
                 Ok(Event::Apply(object)) => object.put(&self),
                 Ok(Event::Delete(object)) => object.drop_from(&self),
@@ -146,6 +154,21 @@ impl Cluster {
         if done {
             self.synced.send_replace(true);
         }
+    }
+
+    fn goes_blind(&self, watch: &str, blind: bool) {
+        let mut state = self.lock();
+        if blind {
+            state.blind.insert(watch.to_owned());
+        } else {
+            state.blind.remove(watch);
+        }
+    }
+
+    /// Whether everything was seen once and every watch goes on.
+    pub(super) fn is_seen(&self) -> bool {
+        let state = self.lock();
+        state.behind.is_empty() && state.blind.is_empty()
     }
 
     /// Returns when everything that is there was seen once.

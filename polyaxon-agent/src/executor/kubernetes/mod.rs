@@ -113,6 +113,11 @@ impl KubernetesExecutor {
         }
     }
 
+    /// Whether the watches show what is there.
+    pub fn sees_cluster(&self) -> bool {
+        self.cluster.is_seen()
+    }
+
     fn jobs(&self, namespace: &str) -> Api<Job> {
         Api::namespaced(self.client.clone(), namespace)
     }
