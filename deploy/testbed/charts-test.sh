@@ -99,6 +99,14 @@ done
 ok "both have probes"
 holds "the hub's pod has no token of the API" "$work/polyaxon-hub-tls-values.yaml" \
     'any(.[]; .kind == "StatefulSet" and .spec.template.spec.automountServiceAccountToken == false)'
+holds "an admin's token of one's own is read from its Secret" "$work/polyaxon-hub-tls-values.yaml" \
+    'any(.[]; .kind == "StatefulSet" and (.spec.template.spec |
+        (.containers[0].args | index("--admin-token-file=/admin-token/admin-token")) and
+        (.containers[0].volumeMounts | any(.mountPath == "/admin-token" and .readOnly)) and
+        (.volumes | any(.secret.secretName == "admin" and .secret.items == [{key: "admin-token", path: "admin-token"}] and .secret.defaultMode == 288))))'
+holds "nothing of it where the hub makes one up" "$work/polyaxon-hub-proxy-values.yaml" \
+    'all(.[]; tostring | contains("admin-token") | not)'
+ok "an admin's token of one's own"
 holds "the claim goes with the release" "$work/polyaxon-hub-tls-values.yaml" \
     'any(.[]; .kind == "StatefulSet" and .spec.persistentVolumeClaimRetentionPolicy.whenDeleted == "Delete")'
 ok "the hub has no token of the API, and its claim goes when it should"

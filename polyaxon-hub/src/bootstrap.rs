@@ -1,10 +1,11 @@
 //! What the first start puts into an empty database.
 
+use secrecy::SecretString;
 use thiserror::Error;
 
 use crate::clock::new_id;
 use crate::data_dir::{DataDir, DataDirError};
-use crate::domain::access::{Scope, TokenRecord, hash, secret};
+use crate::domain::access::{Scope, TokenRecord, admit, hash, secret};
 use crate::domain::names::{DEFAULT_OWNER, DEFAULT_PROJECT};
 use crate::domain::time::Millis;
 use crate::storage::access::ProjectRecord;
@@ -19,16 +20,34 @@ pub enum BootstrapError {
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The given token was another one once.
+    #[error(
+        "the token of `--admin-token-file` cannot be an admin's: this hub knows it as `{name}`, which was revoked, has expired or is of another scope; write a new one into the file"
+    )]
+    Spent {
+        /// Name of the token that it was.
+        name: String,
+    },
 }
 
-/// Makes an admin's token if none can log in any more, and the default project if it is missing.
+/// Name of the token that an operator gave. No token that is made through the hub has a dot in its name.
+pub const GIVEN: &str = "admin.file";
+
+/// Makes the `given` token an admin's, or makes one up if none can log in any more; and makes the default project if it is missing.
 ///
 /// The token's file is written before its row: a crash between the two leaves a file that the next start replaces.
 ///
 /// # Errors
-/// When folder or database cannot be written.
-pub async fn run(data: &DataDir, storage: &dyn Storage, now: Millis) -> Result<(), BootstrapError> {
-    if !storage.has_admin(now).await? {
+/// When folder or database cannot be written, or the given token is spent.
+pub async fn run(
+    data: &DataDir,
+    storage: &dyn Storage,
+    given: Option<&SecretString>,
+    now: Millis,
+) -> Result<(), BootstrapError> {
+    if let Some(given) = given {
+        take_admin(storage, given, now).await?;
+    } else if !storage.has_admin(now).await? {
         make_admin(data, storage, now).await?;
     }
     if storage
@@ -46,6 +65,38 @@ pub async fn run(data: &DataDir, storage: &dyn Storage, now: Millis) -> Result<(
             })
             .await?;
     }
+    Ok(())
+}
+
+/// The token takes the place of the one that was given before.
+async fn take_admin(
+    storage: &dyn Storage,
+    given: &SecretString,
+    now: Millis,
+) -> Result<(), BootstrapError> {
+    let hash = hash(given);
+    if let Some(known) = storage.token_by_hash(&hash).await? {
+        return match admit(Some(&known), &hash, now) {
+            Ok(principal) if principal.scope == Scope::Admin => Ok(()),
+            _ => Err(BootstrapError::Spent { name: known.name }),
+        };
+    }
+    if storage.revoke_token(GIVEN, now).await?.is_some() {
+        tracing::info!("the admin's token of before is revoked: the file has another one");
+    }
+    storage
+        .insert_token(TokenRecord {
+            id: new_id(),
+            name: GIVEN.into(),
+            scope: Scope::Admin,
+            hash,
+            created_at: now,
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        })
+        .await?;
+    tracing::info!(name = GIVEN, "took the admin's token of the file");
     Ok(())
 }
 

@@ -32,7 +32,7 @@ pub enum DataDirError {
     },
     /// The first start's token is not there.
     #[error(
-        "`{path}` does not exist: the first start of a hub writes it; if an admin removed it, log in with a token of that admin"
+        "`{path}` does not exist: the first start of a hub writes it; if an admin removed it, log in with a token of that admin; if the hub was given `--admin-token-file`, the token is in that file"
     )]
     NoAdminToken {
         /// The file.

@@ -2,6 +2,7 @@
 //!
 //! [`domain`] holds the rules, [`storage`] what is durable, [`grpc`] and [`http`] the faces, [`server`] puts them together.
 
+pub mod admin_token;
 pub mod bootstrap;
 pub mod clock;
 pub mod components;

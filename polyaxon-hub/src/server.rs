@@ -24,7 +24,7 @@ use crate::storage::sqlite::SqliteStorage;
 use crate::tls::{self, TlsListener};
 use crate::token_cache::TokenCache;
 use crate::topics::Topics;
-use crate::{bootstrap, grpc, http, upkeep};
+use crate::{admin_token, bootstrap, grpc, http, upkeep};
 
 /// How long calls may go on after the signal to end.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
@@ -65,8 +65,13 @@ impl Server {
             .transpose()?;
         let data = DataDir::open(&settings.data_dir)?;
         let key = data.key(rand::random())?;
+        let given = settings
+            .admin_token_file
+            .as_deref()
+            .map(admin_token::read)
+            .transpose()?;
         let storage = SqliteStorage::open(&data.database()).await?;
-        bootstrap::run(&data, &storage, clock.now()).await?;
+        bootstrap::run(&data, &storage, given.as_ref(), clock.now()).await?;
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let official = Official::embedded().context("the components of this hub are not valid")?;
         let sealed = settings.log_store.clone().unwrap_or_else(|| data.logs());

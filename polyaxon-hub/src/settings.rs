@@ -30,6 +30,10 @@ pub struct Settings {
     #[arg(long)]
     pub print_address: bool,
 
+    /// File with an admin's token of your own, at least 32 characters, instead of one that the first start makes up
+    #[arg(long, env = "POLYAXON_HUB_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
     /// Print the admin's token that the first start wrote, and end
     #[arg(long)]
     pub print_admin_token: bool,

@@ -6,6 +6,7 @@ mod support;
 #[cfg(test)]
 mod service {
     mod access;
+    mod admin_token;
     mod agents;
     mod components;
     mod crash;

@@ -163,6 +163,7 @@ pub(crate) fn settings(folder: &Path) -> Settings {
         tls_cert: None,
         tls_key: None,
         insecure_behind_proxy: false,
+        admin_token_file: None,
     }
 }
 
