@@ -303,6 +303,8 @@ impl Prepared {
             deadline_at: None,
             build: None,
             failure: None,
+            isolation: String::new(),
+            log_incomplete: false,
             retries: Retries {
                 written: document
                     .pointer("/termination/maxRetries")

@@ -99,6 +99,7 @@ fn update(status: Status, end: Option<End>) -> StatusUpdate {
         reason: "Error".to_owned(),
         message: "raw".to_owned(),
         build: None,
+        isolation: None,
         failure,
         end,
     }

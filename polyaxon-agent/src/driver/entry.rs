@@ -71,6 +71,10 @@ impl Entry {
             observed_at: Some(now.into()),
             build: update.build,
             failure: update.failure,
+            isolation: update
+                .isolation
+                .map(|isolation| isolation.as_str().to_owned())
+                .unwrap_or_default(),
         };
         Report {
             key: key.clone(),

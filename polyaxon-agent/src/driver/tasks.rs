@@ -203,6 +203,10 @@ impl Followers {
                 self.tools.tell(&self.key, Event::Observed(observation));
                 return;
             }
+            Seen::Isolation(isolation) => {
+                self.tools.tell(&self.key, Event::Isolated(isolation));
+                return;
+            }
             Seen::Container(name) => name,
         };
         if !self.names.insert(name.clone()) {

@@ -131,6 +131,11 @@ async fn a_leased_run_is_launched_followed_reported_and_removed() {
     let seen = hub.seen();
     assert_eq!(seen.launches.len(), 1);
     assert_eq!(seen.launches[0].object_uid, "uid");
+    assert!(
+        seen.reports
+            .iter()
+            .all(|report| report.isolation.is_empty())
+    );
     assert!(seen.reports.iter().all(|report| report.fence == 5));
     assert!(
         seen.reports.is_sorted_by_key(|report| report.seq) && seen.reports[0].seq > 1 << 32,
@@ -176,6 +181,7 @@ async fn a_build_that_failed_is_classified_by_its_log() {
         ("unknown", "once")
     );
     assert_eq!(failure.last_lines, ["one", "two"], "each line once");
+    assert_eq!(last.isolation, "userns");
     assert_eq!(
         (last.reason.as_str(), last.message),
         ("Unknown", failure.message)

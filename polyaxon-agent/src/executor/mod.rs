@@ -74,9 +74,30 @@ pub enum Observation {
     Vanished,
 }
 
+/// What stands between a build and its node, besides the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A user namespace of its own: its root is nobody outside.
+    UserNamespace,
+    /// Only that its root has few capabilities.
+    DroppedCapabilities,
+}
+
+impl Isolation {
+    /// The word that the protocol uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserNamespace => "userns",
+            Self::DroppedCapabilities => "root-caps-dropped",
+        }
+    }
+}
+
 /// What a watched attempt shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
+    /// What stands between it and its node, once that is certain.
+    Isolation(Isolation),
     /// A container has started, now or earlier: it has output.
     Container(String),
     /// The attempt as a whole. Every container that ever started was named before its end is.

@@ -174,6 +174,7 @@ fn record(piece: &LogPiece, part: &Bytes) -> LogRecord {
         stream: piece.stream,
         partial,
         data,
+        gap: String::new(),
     }
 }
 

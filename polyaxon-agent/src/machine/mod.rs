@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub use report::{Confirmation, End, Outcome, StatusUpdate};
 
-use crate::executor::{Created, Ending, Observation};
+use crate::executor::{Created, Ending, Isolation, Observation};
 use crate::planning::{AttemptPlan, Refusal};
 
 /// How long a final status waits for the log's last bytes.
@@ -36,6 +36,8 @@ pub enum Event {
     CreateFailed(String),
     /// The executor saw something.
     Observed(Observation),
+    /// It is certain what stands between the attempt and its node: later reports say it.
+    Isolated(Isolation),
     /// The registry answered, or it is certain that it will not.
     Confirmed(Confirmation),
     /// Everything that the containers wrote is durable in the hub.
@@ -160,6 +162,7 @@ pub struct Machine {
     state: State,
     stop: Option<String>,
     drained: bool,
+    isolation: Option<Isolation>,
     last: Option<StatusUpdate>,
 }
 
@@ -171,6 +174,7 @@ impl Machine {
             state: State::Idle,
             stop: None,
             drained: false,
+            isolation: None,
             last: None,
         }
     }
@@ -205,6 +209,10 @@ impl Machine {
             Event::Created(created) => self.created(created, now),
             Event::CreateFailed(reason) => self.create_failed(reason, now),
             Event::Observed(observation) => self.observed(observation, now),
+            Event::Isolated(isolation) => {
+                self.isolation = Some(isolation);
+                Vec::new()
+            }
             Event::Confirmed(confirmation) => self.confirmed(confirmation, now),
             Event::LogsDrained => self.logs_drained(),
             Event::Stop { reason } => self.stop(reason, now),
@@ -482,7 +490,8 @@ impl Machine {
         self.stop.clone().unwrap_or_default()
     }
 
-    fn report(&mut self, update: StatusUpdate) -> Action {
+    fn report(&mut self, mut update: StatusUpdate) -> Action {
+        update.isolation = self.isolation;
         self.last = Some(update.clone());
         Action::Report(Box::new(update))
     }

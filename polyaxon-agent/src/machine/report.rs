@@ -3,7 +3,7 @@
 use polyaxon_proto::runs::v1::{BuildResult, Failure, Status};
 pub use polyaxon_registry::Confirmation;
 
-use crate::executor::Ending;
+use crate::executor::{Ending, Isolation};
 
 /// A stop came before the registry had answered.
 pub(super) fn unasked() -> Confirmation {
@@ -26,6 +26,8 @@ pub struct StatusUpdate {
     pub build: Option<BuildResult>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// What stands between it and its node, where that is certain.
+    pub isolation: Option<Isolation>,
     /// What ended the attempt without success, for those who explain it.
     pub end: Option<End>,
 }
@@ -59,6 +61,7 @@ impl StatusUpdate {
             message: message.into(),
             build: None,
             failure: None,
+            isolation: None,
             end: None,
         }
     }

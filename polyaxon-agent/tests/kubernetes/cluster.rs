@@ -7,7 +7,7 @@ use std::time::Duration;
 use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::config::UserNamespaces;
 use polyaxon_agent::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
-use polyaxon_agent::executor::{Ending, Executor, Observation, Seen};
+use polyaxon_agent::executor::{Ending, Executor, Isolation, Observation, Seen};
 use polyaxon_agent::planning::AttemptPlan;
 use polyaxon_spec::plan::{ContainerPlan, MAIN, PodPlan};
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Cluster {
             &uuid::Uuid::new_v4().simple().to_string()[..8]
         );
         kubectl(&["create", "namespace", &namespace]);
-        let executor = connect(&namespace).await;
+        let executor = connect(&namespace, UserNamespaces::Auto).await;
         Self {
             executor,
             namespace,
@@ -38,7 +38,7 @@ impl Cluster {
 
     /// Another executor for the same namespace, as after a restart of the agent.
     pub(crate) async fn restart(&mut self) {
-        self.executor = connect(&self.namespace).await;
+        self.executor = connect(&self.namespace, UserNamespaces::Auto).await;
     }
 
     /// `kubectl` in the namespace.
@@ -164,6 +164,15 @@ impl Watch {
         }
     }
 
+    /// What stands between it and its node.
+    pub(crate) async fn isolation(&mut self) -> Isolation {
+        loop {
+            if let Seen::Isolation(isolation) = self.next().await {
+                return isolation;
+            }
+        }
+    }
+
     pub(crate) async fn wait_for(&mut self, wanted: &Observation) {
         while self.observation().await != *wanted {}
     }
@@ -189,7 +198,10 @@ fn variable(name: &str) -> String {
         .unwrap_or_else(|_| panic!("`{name}` is not set: see deploy/testbed/cluster.sh"))
 }
 
-pub(crate) async fn connect(namespace: &str) -> Arc<KubernetesExecutor> {
+pub(crate) async fn connect(
+    namespace: &str,
+    user_namespaces: UserNamespaces,
+) -> Arc<KubernetesExecutor> {
     KubernetesExecutor::connect(KubernetesOptions {
         kubeconfig: None,
         context: None,
@@ -200,7 +212,7 @@ pub(crate) async fn connect(namespace: &str) -> Arc<KubernetesExecutor> {
         ca_key: None,
         insecure_registries: Vec::new(),
         unschedulable: Duration::from_secs(5),
-        user_namespaces: UserNamespaces::Auto,
+        user_namespaces,
     })
     .await
     .expect("connected")

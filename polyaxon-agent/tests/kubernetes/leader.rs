@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use polyaxon_agent::config::UserNamespaces;
+
 use crate::cluster::{Cluster, LIMIT, connect};
 
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
 async fn the_second_agent_waits_until_the_first_hands_the_lease_back() {
     let cluster = Cluster::start().await;
-    let second = connect(&cluster.namespace).await;
+    let second = connect(&cluster.namespace, UserNamespaces::Auto).await;
     cluster.executor.lead("first").await.expect("it leads");
     let waited = tokio::time::timeout(Duration::from_secs(4), second.lead("second")).await;
     assert!(waited.is_err(), "two lead");

@@ -1,9 +1,10 @@
 //! What the nodes of the testbed can do is used.
 
-use polyaxon_agent::executor::{Executor, Observation};
+use polyaxon_agent::config::UserNamespaces;
+use polyaxon_agent::executor::{Executor, Isolation, Observation};
 use polyaxon_agent::planning::BuildPlan;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, connect};
 
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
@@ -24,6 +25,7 @@ async fn a_build_is_in_a_user_namespace_where_a_pod_has_shown_that_it_is_real() 
         ..BuildPlan::default()
     });
     let mut watch = cluster.launch(plan).await;
+    assert_eq!(watch.isolation().await, Isolation::UserNamespace);
     watch.wait_for(&Observation::Running).await;
     let selector = format!("operation.polyaxon.com/uuid={}", watch.key.run);
     let pods = cluster.json(&["get", "pods", "-l", &selector]);
@@ -33,4 +35,35 @@ async fn a_build_is_in_a_user_namespace_where_a_pod_has_shown_that_it_is_real() 
     cluster.executor.stop(&watch.key).await.expect("stopped");
     watch.ending().await;
     cluster.executor.remove(&watch.key).await.expect("removed");
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster of the testbed"]
+async fn a_node_that_nobody_asked_yet_is_asked_once() {
+    let mut cluster = Cluster::start().await;
+    for (wish, isolation) in [
+        (UserNamespaces::Always, Isolation::UserNamespace),
+        (UserNamespaces::Never, Isolation::DroppedCapabilities),
+    ] {
+        cluster.executor = connect(&cluster.namespace, wish).await;
+        for _ in 0..2 {
+            let mut plan = cluster.plan("sleep 1");
+            plan.build = Some(BuildPlan {
+                pushes: false,
+                ..BuildPlan::default()
+            });
+            let mut watch = cluster.launch(plan).await;
+            assert_eq!(watch.isolation().await, isolation, "{wish:?}");
+            watch.ending().await;
+            cluster.executor.remove(&watch.key).await.expect("removed");
+        }
+        // Events outlive what they are about.
+        let events = cluster.json(&["get", "events", "--field-selector=reason=Started"]);
+        let of_probes = events["items"].as_array().expect("a list").iter();
+        let started = of_probes
+            .filter_map(|event| event["involvedObject"]["name"].as_str())
+            .filter(|name| name.starts_with("test-probe-"))
+            .count();
+        assert_eq!(started, 1, "{wish:?}");
+    }
 }

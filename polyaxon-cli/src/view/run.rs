@@ -62,6 +62,10 @@ pub(crate) struct RunView {
     component: String,
     component_digest: String,
     agent: String,
+    /// `userns` or `root-caps-dropped`.
+    isolation: Option<String>,
+    /// Something is missing in a log, which has a mark there.
+    log_incomplete: bool,
     stop_requested: bool,
     image: Option<String>,
     digest: Option<String>,
@@ -101,6 +105,8 @@ impl From<&Run> for RunView {
             component: run.component.clone(),
             component_digest: run.component_digest.clone(),
             agent: run.agent.clone(),
+            isolation: filled(&run.isolation),
+            log_incomplete: run.log_incomplete,
             stop_requested: run.stop_requested,
             image: build.and_then(|build| filled(&build.image)),
             digest: build.and_then(|build| filled(&build.digest)),

@@ -42,6 +42,7 @@ pub(crate) fn build(status: Status) -> Run {
 
 pub(crate) fn succeeded() -> Run {
     Run {
+        isolation: "userns".to_owned(),
         build: Some(BuildResult {
             image: "127.0.0.1:5000/team/app:1".to_owned(),
             digest: format!("sha256:{}", "0a".repeat(32)),
@@ -68,6 +69,7 @@ pub(crate) fn succeeded() -> Run {
 
 pub(crate) fn failed() -> Run {
     Run {
+        log_incomplete: true,
         message: "the container `polyaxon-main` failed".to_owned(),
         failure: Some(Failure {
             exit_code: 7,

@@ -228,6 +228,8 @@ pub struct StatusReport {
     pub build: Option<BuildResult>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// What stands between the attempt and its node, one word; empty: not known.
+    pub isolation: String,
 }
 
 /// What became of a report.

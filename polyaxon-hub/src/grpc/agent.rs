@@ -122,7 +122,10 @@ impl Agent for AgentService {
             self.0.events.wake(&run);
         }
         Ok(Response::new(SyncResponse {
-            directives: directives.into_iter().map(run_convert::directive).collect(),
+            directives: directives
+                .into_iter()
+                .map(|directive| run_convert::directive(directive, now))
+                .collect(),
         }))
     }
 
@@ -198,12 +201,13 @@ impl Agent for AgentService {
             ReportOutcome::Ok | ReportOutcome::Duplicate => self.0.events.wake(&run),
             ReportOutcome::Fenced => return Err(session_refused(SessionRefused::Fenced)),
             ReportOutcome::Stale | ReportOutcome::NotFound => {
-                directives.push(run_convert::directive(session::Directive {
+                let delete = session::Directive {
                     run,
                     attempt: request.attempt,
                     fence: request.fence,
                     order: session::Order::Delete,
-                }));
+                };
+                directives.push(run_convert::directive(delete, now));
             }
         }
         Ok(Response::new(AckLaunchResponse { directives }))
@@ -337,7 +341,10 @@ impl AgentService {
             at: now,
         };
         let works = guarded(self.0.storage.claim(key, claim).await)?;
-        Ok(works.into_iter().map(run_convert::item).collect())
+        Ok(works
+            .into_iter()
+            .map(|work| run_convert::item(work, now))
+            .collect())
     }
 
     async fn directives(&self, key: &SessionKey) -> Result<Vec<Directive>, Status> {
@@ -346,8 +353,12 @@ impl AgentService {
 }
 
 async fn directives(hub: &Hub, key: &SessionKey) -> Result<Vec<Directive>, Status> {
-    let standing = guarded(hub.storage.directives(key, hub.clock.now()).await)?;
-    Ok(standing.into_iter().map(run_convert::directive).collect())
+    let now = hub.clock.now();
+    let standing = guarded(hub.storage.directives(key, now).await)?;
+    Ok(standing
+        .into_iter()
+        .map(|directive| run_convert::directive(directive, now))
+        .collect())
 }
 
 async fn hints(

@@ -140,6 +140,7 @@ pub(super) fn status_report(
         observed_at: report.observed_at.as_ref().map_or(now, millis),
         build: report.build.map(result_convert::build),
         failure: report.failure.map(result_convert::failure),
+        isolation: cut(&report.isolation),
     })
 }
 

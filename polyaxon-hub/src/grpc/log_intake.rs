@@ -86,6 +86,7 @@ impl Intake {
                     attempt: key.attempt,
                     container: key.container,
                     acked_offset,
+                    ..PushLogsResponse::default()
                 };
                 if answers.send(Ok(answer)).await.is_err() {
                     return Ok(());

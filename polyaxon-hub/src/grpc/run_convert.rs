@@ -1,5 +1,7 @@
 //! Runs, events and sessions between our values and those of the protocol.
 
+use std::time::Duration;
+
 use polyaxon_proto::agent::v1 as agent;
 use polyaxon_proto::runs::v1 as runs;
 use polyaxon_spec::state::Status;
@@ -8,6 +10,7 @@ use super::convert::{maybe_timestamp, timestamp};
 use super::result_convert::{wire_build, wire_earlier, wire_failure};
 use crate::domain::run::{EventRecord, RunRecord};
 use crate::domain::session::{Directive, Order, Work};
+use crate::domain::time::Millis;
 
 /// The status of the protocol; `done`, which no run has, is unspecified.
 pub(super) fn wire_status(status: Status) -> runs::Status {
@@ -79,6 +82,8 @@ pub(super) fn run(record: RunRecord) -> runs::Run {
         build: record.build.map(wire_build),
         failure: record.failure.map(wire_failure),
         agent: record.agent,
+        isolation: record.isolation,
+        log_incomplete: record.log_incomplete,
         max_attempts: record.retries.most(),
         next_attempt_at: maybe_timestamp(record.retries.at),
         earlier_attempts: record
@@ -90,8 +95,10 @@ pub(super) fn run(record: RunRecord) -> runs::Run {
     }
 }
 
-pub(super) fn item(work: Work) -> agent::LeaseItem {
+/// Work for an agent, as it stands at `now`.
+pub(super) fn item(work: Work, now: Millis) -> agent::LeaseItem {
     let Work { run, compiled } = work;
+    let remaining = run.remaining(now);
     agent::LeaseItem {
         run: run.uuid,
         attempt: run.state.attempt,
@@ -107,10 +114,11 @@ pub(super) fn item(work: Work) -> agent::LeaseItem {
         launch_deadline: maybe_timestamp(run.launch_deadline),
         created_at: Some(timestamp(run.created_at)),
         compiled_at: Some(timestamp(run.compiled_at)),
+        remaining_ms: remaining.map(as_millis),
     }
 }
 
-pub(super) fn directive(directive: Directive) -> agent::Directive {
+pub(super) fn directive(directive: Directive, now: Millis) -> agent::Directive {
     use agent::directive::Kind;
     let (kind, reason, work) = match directive.order {
         Order::Stop { reason } => (Kind::Stop, reason, None),
@@ -124,8 +132,12 @@ pub(super) fn directive(directive: Directive) -> agent::Directive {
         attempt: directive.attempt,
         fence: directive.fence,
         reason,
-        item: work.map(|work| item(*work)),
+        item: work.map(|work| item(*work, now)),
     }
+}
+
+fn as_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -102,6 +102,41 @@ async fn a_failure_that_may_pass_is_tried_again_until_the_budget_is_used() {
 }
 
 #[tokio::test]
+async fn an_attempt_gets_the_rest_of_the_time_and_its_own_isolation() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let operation = OPERATION.replace(r#""name""#, r#""termination":{"timeout":60},"name""#);
+    let created = user.try_create(&operation, "").await.unwrap();
+    let run = created.run.unwrap();
+    let item = agent.lease(1, 10_000).await.remove(0);
+    assert_eq!(item.remaining_ms, None, "its time does not run yet");
+    agent.launched(&item).await;
+    let said = StatusReport {
+        isolation: "userns".into(),
+        ..report(&item, 1, RunStatus::Running)
+    };
+    agent.report_all(vec![said]).await.unwrap();
+    hub.clock.advance(20);
+    agent.renew().await.unwrap();
+    let again = failed(&item, "registry_network", "yes");
+    agent.report_all(vec![again]).await.unwrap();
+    assert_eq!(user.get(&run).await.isolation, "", "of the first attempt");
+    hub.clock.advance(16);
+    agent.renew().await.unwrap();
+    let item = agent.lease(1, 10_000).await.remove(0);
+    assert_eq!((item.attempt, item.remaining_ms), (2, Some(24_000)));
+    agent.launched(&item).await;
+    let said = StatusReport {
+        isolation: "root-caps-dropped".into(),
+        ..report(&item, 1, RunStatus::Running)
+    };
+    let silent = report(&item, 2, RunStatus::Succeeded);
+    agent.report_all(vec![said, silent]).await.unwrap();
+    assert_eq!(user.get(&run).await.isolation, "root-caps-dropped");
+}
+
+#[tokio::test]
 async fn the_user_says_how_often() {
     let hub = TestHub::start().await;
     let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;

@@ -201,6 +201,7 @@ impl FakeAgent {
                     stream: 1,
                     partial: false,
                     data: line.as_bytes().to_vec().into(),
+                    gap: String::new(),
                 })
                 .collect(),
             eof,
@@ -226,6 +227,7 @@ pub(crate) fn report(item: &LeaseItem, seq: u64, status: RunStatus) -> StatusRep
         observed_at: None,
         build: None,
         failure: None,
+        isolation: String::new(),
     }
 }
 

@@ -223,6 +223,10 @@ pub struct LeaseItem {
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "14")]
     pub compiled_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What is left of the run's timeout, in milliseconds; absent: all of it, or
+    /// there is none.
+    #[prost(uint64, optional, tag = "16")]
+    pub remaining_ms: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LeaseResponse {
@@ -331,6 +335,9 @@ pub struct StatusReport {
     pub build: ::core::option::Option<super::super::runs::v1::BuildResult>,
     #[prost(message, optional, tag = "10")]
     pub failure: ::core::option::Option<super::super::runs::v1::Failure>,
+    /// As `Run.isolation`; empty: not known.
+    #[prost(string, tag = "11")]
+    pub isolation: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReportRequest {
@@ -423,7 +430,12 @@ pub struct LogRecord {
     pub partial: bool,
     #[prost(bytes = "bytes", tag = "4")]
     pub data: ::prost::bytes::Bytes,
+    /// Set on a mark instead of data: why a stretch may be missing here. Nobody
+    /// knows how long it was: offsets count one byte for it.
+    #[prost(string, tag = "5")]
+    pub gap: ::prost::alloc::string::String,
 }
+/// A message without records asks how far the log is.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PushLogsRequest {
     #[prost(message, optional, tag = "1")]
@@ -457,6 +469,16 @@ pub struct PushLogsResponse {
     /// Everything before this is durable.
     #[prost(uint64, tag = "4")]
     pub acked_offset: u64,
+    /// Only in the answer to a message without records: time of the first record;
+    /// 0: there is none.
+    #[prost(int64, tag = "5")]
+    pub first_at_ns: i64,
+    /// Likewise: time of the last record.
+    #[prost(int64, tag = "6")]
+    pub last_at_ns: i64,
+    /// Likewise: bytes at the log's end that have that time.
+    #[prost(uint64, tag = "7")]
+    pub last_bytes: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HintsRequest {

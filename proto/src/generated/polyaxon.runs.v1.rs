@@ -207,6 +207,15 @@ pub struct Run {
     /// When the attempt begins that the run waits for; else not set.
     #[prost(message, optional, tag = "28")]
     pub next_attempt_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What stands between the newest attempt of a build and its node, besides the
+    /// container: `userns`: a user namespace of its own; `root-caps-dropped`: only
+    /// that its root has few capabilities; empty: not known.
+    #[prost(string, tag = "29")]
+    pub isolation: ::prost::alloc::string::String,
+    /// A stretch of the log is missing, or nothing after its largest size was kept;
+    /// the log has a mark at the place.
+    #[prost(bool, tag = "30")]
+    pub log_incomplete: bool,
 }
 /// An attempt that failed and was followed by another one.
 #[derive(Clone, PartialEq, ::prost::Message)]

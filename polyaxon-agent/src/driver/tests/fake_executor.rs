@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::attempt::AttemptKey;
 use crate::executor::{
-    Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Phase, Seen,
+    Created, Ending, Executor, ExecutorError, Found, Isolation, LogPiece, Observation, Phase, Seen,
 };
 use crate::planning::AttemptPlan;
 
@@ -83,11 +83,14 @@ impl Executor for FakeExecutor {
 
     async fn run(
         &self,
-        _plan: Arc<AttemptPlan>,
+        plan: Arc<AttemptPlan>,
         seen: mpsc::Sender<Seen>,
     ) -> Result<(), ExecutorError> {
         let main = "polyaxon-main".to_owned();
         let _ = seen.send(Seen::Container(main.clone())).await;
+        if plan.build.is_some() {
+            let _ = seen.send(Seen::Isolation(Isolation::UserNamespace)).await;
+        }
         let _ = seen.send(Seen::Attempt(Observation::Running)).await;
         let mut end = self.end.subscribe();
         let exit_code = end

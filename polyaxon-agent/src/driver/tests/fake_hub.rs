@@ -267,6 +267,7 @@ impl Agent for Shared {
                     attempt: message.attempt,
                     container: message.container,
                     acked_offset,
+                    ..PushLogsResponse::default()
                 };
                 if sender.send(Ok(answer)).await.is_err() {
                     return;

@@ -10,6 +10,7 @@ mod failure;
 mod host_folders;
 mod images;
 mod inventory;
+mod isolation;
 mod labels;
 mod life;
 mod objects;
@@ -188,6 +189,10 @@ impl Executor for EngineExecutor {
         plan: Arc<AttemptPlan>,
         seen: mpsc::Sender<Seen>,
     ) -> Result<(), ExecutorError> {
+        if plan.build.is_some() {
+            let isolation = isolation::isolation(&self.docker).await;
+            let _nobody_listens_any_more = seen.send(Seen::Isolation(isolation)).await;
+        }
         let control = self.control(&plan.key);
         life::Life::new(self, &plan, &control, &seen).run().await
     }

@@ -289,7 +289,7 @@ async fn init_containers_main_and_sidecar_share_the_pods_volumes() {
         .iter()
         .filter_map(|seen| match seen {
             Seen::Container(name) => Some(name.as_str()),
-            Seen::Attempt(_) => None,
+            Seen::Attempt(_) | Seen::Isolation(_) => None,
         })
         .collect();
     assert_eq!(

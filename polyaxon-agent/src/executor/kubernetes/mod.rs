@@ -8,6 +8,7 @@
 mod cluster;
 mod failure;
 mod inventory;
+mod isolation;
 mod kept;
 mod labels;
 mod leader;
@@ -21,6 +22,7 @@ mod removal;
 mod user_namespaces;
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,9 +39,11 @@ use tokio::task::JoinSet;
 
 use self::cluster::{Cluster, SWEEP};
 use self::failure::unavailable;
+use self::isolation::Nodes;
 pub use self::options::KubernetesOptions;
 use self::output::Source;
 use self::pace::Pace;
+use self::user_namespaces::Shown;
 use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen};
 use crate::attempt::AttemptKey;
 use crate::config::UserNamespaces;
@@ -53,6 +57,8 @@ pub struct KubernetesExecutor {
     pace: Pace,
     /// Whether builds ask for a user namespace of their own.
     user_namespaces: AtomicBool,
+    /// Which nodes really give a pod its own.
+    nodes: Nodes,
     /// Attempts that are being watched.
     live: Mutex<HashSet<AttemptKey>>,
     /// Watches; they end with the executor.
@@ -78,6 +84,7 @@ impl KubernetesExecutor {
             cluster,
             pace: Pace::default(),
             user_namespaces: AtomicBool::new(probing == UserNamespaces::Always),
+            nodes: Nodes::default(),
             live: Mutex::default(),
             tasks: Mutex::new(tasks),
         });
@@ -104,10 +111,11 @@ impl KubernetesExecutor {
         if self.options.user_namespaces != UserNamespaces::Auto {
             return;
         }
-        match self.probe_user_namespaces().await {
-            Ok(real) => {
+        match self.probe_user_namespaces(None).await {
+            Ok(Shown { node, real }) => {
                 self.user_namespaces.store(real, Ordering::Relaxed);
-                tracing::info!(real, "user namespaces");
+                self.nodes.learn(&node, real);
+                tracing::info!(node, real, "user namespaces");
             }
             Err(reason) => tracing::warn!(reason, "builds get no user namespaces"),
         }
@@ -222,7 +230,13 @@ impl Executor for Arc<KubernetesExecutor> {
         };
         self.live().insert(plan.key.clone());
         let _watched = Watched(self, plan.key.clone());
-        life::Life::new(self, &plan, &main.name, &seen).run().await
+        let mut isolation = pin!(self.tell_isolation(&plan, &seen));
+        let mut life = pin!(life::Life::new(self, &plan, &main.name, &seen).run());
+        tokio::select! {
+            biased;
+            () = &mut isolation => life.await,
+            ended = &mut life => ended,
+        }
     }
 
     async fn stop(&self, key: &AttemptKey) -> Result<(), ExecutorError> {

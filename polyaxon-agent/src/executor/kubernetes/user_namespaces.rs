@@ -19,9 +19,18 @@ const LOOK: Duration = Duration::from_millis(500);
 /// What the pod runs.
 const COMMAND: [&str; 3] = ["/bin/sh", "-c", "cat /proc/self/uid_map"];
 
+/// What such a pod has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// Where it ran.
+    pub(super) node: String,
+    /// It had a user namespace of its own.
+    pub(super) real: bool,
+}
+
 impl KubernetesExecutor {
-    /// Runs a pod that looks at its own user namespace. An error says why nobody knows.
-    pub(super) async fn probe_user_namespaces(&self) -> Result<bool, String> {
+    /// Runs a pod that looks at its own user namespace, on the node if one is named. An error says why nobody knows.
+    pub(super) async fn probe_user_namespaces(&self, node: Option<&str>) -> Result<Shown, String> {
         let image = self
             .options
             .pod_image
@@ -33,7 +42,7 @@ impl KubernetesExecutor {
             self.options.agent,
             unique.get(..8).unwrap_or("0")
         );
-        let pod = probe(&name, image).map_err(|error| error.to_string())?;
+        let pod = probe(&name, image, node).map_err(|error| error.to_string())?;
         let pods = self.pods(&self.options.namespace);
         pods.create(&PostParams::default(), &pod)
             .await
@@ -47,35 +56,49 @@ impl KubernetesExecutor {
             .map_err(|error| error.to_string())
     }
 
-    async fn wait_for_probe(&self, name: &str) -> Result<bool, ExecutorError> {
+    async fn wait_for_probe(&self, name: &str) -> Result<Shown, ExecutorError> {
         let pods = self.pods(&self.options.namespace);
         loop {
             let pod = pods
                 .get(name)
                 .await
                 .map_err(super::unavailable("looking at the probe"))?;
-            let phase = pod.status.and_then(|status| status.phase);
-            match phase.as_deref() {
+            let status = pod.status.unwrap_or_default();
+            match status.phase.as_deref() {
                 Some("Succeeded") => {
                     let map = pods
                         .logs(name, &LogParams::default())
                         .await
                         .map_err(super::unavailable("reading the probe"))?;
-                    return Ok(is_mapped(&map));
+                    return Ok(Shown {
+                        node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
+                        real: is_mapped(&map),
+                    });
                 }
-                Some("Failed") => return Ok(false),
+                Some("Failed") => {
+                    return Err(ExecutorError::Unavailable {
+                        action: format!("running the pod `{name}`"),
+                        reason: status
+                            .message
+                            .or(status.reason)
+                            .unwrap_or_else(|| "it failed".to_owned()),
+                    });
+                }
                 _ => tokio::time::sleep(LOOK).await,
             }
         }
     }
 }
 
-/// A pod that every level of Pod Security admits.
-fn probe(name: &str, image: &str) -> Result<Pod, serde_json::Error> {
+/// A pod that every level of Pod Security admits. One for a certain node goes there past the
+/// scheduler, whatever else keeps pods away.
+fn probe(name: &str, image: &str, node: Option<&str>) -> Result<Pod, serde_json::Error> {
     serde_json::from_value(json!({
         "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "polyaxon"}},
         "spec": {
             "hostUsers": false,
+            "nodeName": node,
+            "tolerations": node.map(|_| json!([{"operator": "Exists"}])),
             "restartPolicy": "Never",
             "automountServiceAccountToken": false,
             "activeDeadlineSeconds": LIMIT.as_secs(),
@@ -121,7 +144,12 @@ mod tests {
         ] {
             assert_eq!(is_mapped(map), mapped, "{map}");
         }
-        let pod = probe("a", "i:1").expect("a pod");
-        assert_eq!(pod.spec.and_then(|spec| spec.host_users), Some(false));
+        for node in [None, Some("one")] {
+            let pod = probe("a", "i:1", node).expect("a pod");
+            let spec = pod.spec.expect("a spec");
+            assert_eq!(spec.host_users, Some(false));
+            assert_eq!(spec.node_name.as_deref(), node);
+            assert_eq!(spec.tolerations.is_some(), node.is_some());
+        }
     }
 }

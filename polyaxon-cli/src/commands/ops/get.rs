@@ -53,6 +53,15 @@ pub(super) async fn run(arguments: &Arguments, uuid: &str, app: &App) -> Outcome
         ("digest", build.digest.clone()),
         ("digest (not confirmed)", build.digest_claimed.clone()),
         ("executor image", build.executor_image.clone()),
+        ("isolation", run.isolation.clone()),
+        (
+            "log",
+            if run.log_incomplete {
+                format!("a part is missing: `polyaxon ops logs -uid {uuid}` shows where")
+            } else {
+                String::new()
+            },
+        ),
         (
             "exit status",
             if failure.has_exit_code {

@@ -80,6 +80,10 @@ pub struct RunRecord {
     pub build: Option<BuildResult>,
     /// Why the attempt failed.
     pub failure: Option<Failure>,
+    /// What stands between the newest attempt and its node, one word; empty: not known.
+    pub isolation: String,
+    /// Something is missing in a log; the log has a mark there.
+    pub log_incomplete: bool,
     /// Its attempts.
     pub retries: Retries,
     /// Those that failed before the newest one, oldest first.
@@ -184,6 +188,12 @@ impl<'a> Cause<'a> {
 }
 
 impl RunRecord {
+    /// What is left of its time; `None`: it has none, or its time does not run yet.
+    #[must_use]
+    pub fn remaining(&self, now: Millis) -> Option<Duration> {
+        self.deadline_at.map(|deadline| deadline.since(now))
+    }
+
     /// Applies an event; answers the entry of the history, if there is something to tell.
     ///
     /// # Errors
@@ -199,6 +209,7 @@ impl RunRecord {
         if after.attempt > before.attempt {
             self.finished_at = None;
             self.build = None;
+            self.isolation.clear();
             let failure = self.failure.take().unwrap_or_default();
             if self.earlier_attempts.len() < MAX_EARLIER {
                 self.earlier_attempts.push(EarlierAttempt {

@@ -41,6 +41,8 @@ fn run() -> RunRecord {
         deadline_at: None,
         build: None,
         failure: None,
+        isolation: String::new(),
+        log_incomplete: false,
         retries: Retries::default(),
         earlier_attempts: Vec::new(),
         created_by: "ci".into(),

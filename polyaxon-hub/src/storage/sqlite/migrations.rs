@@ -6,7 +6,7 @@ use sqlx::{SqlSafeStr as _, SqliteConnection};
 use crate::storage::StorageError;
 
 /// Version, name and statements of every step.
-const STEPS: [(i64, &str, &str); 3] = [
+const STEPS: [(i64, &str, &str); 4] = [
     (
         1,
         "first schema",
@@ -17,6 +17,11 @@ const STEPS: [(i64, &str, &str); 3] = [
         3,
         "earlier attempts",
         include_str!("migrations/0003_earlier_attempts.sql"),
+    ),
+    (
+        4,
+        "isolation and incomplete logs",
+        include_str!("migrations/0004_isolation_and_incomplete_logs.sql"),
     ),
 ];
 

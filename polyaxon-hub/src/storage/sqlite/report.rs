@@ -105,6 +105,9 @@ pub(super) async fn status(
     let mut run = before.clone();
     run.failure = report.failure.or(run.failure);
     run.build = report.build.or(run.build);
+    if !report.isolation.is_empty() {
+        run.isolation = report.isolation;
+    }
     let (outcome, entry) = match run.report(said, cause) {
         Ok(entry) => {
             if run.state.base.is_active() {

@@ -72,6 +72,8 @@ pub(super) fn run(row: &SqliteRow) -> Result<RunRecord, StorageError> {
         deadline_at: row.maybe_millis("deadline_at")?,
         build: from_json("build", optional_json("build")?)?,
         failure: from_json("failure", optional_json("failure")?)?,
+        isolation: row.text("isolation")?,
+        log_incomplete: row.flag("log_incomplete")?,
         retries: Retries {
             written: row
                 .maybe_integer("max_retries")?
@@ -142,7 +144,7 @@ pub(super) async fn load(
     row.as_ref().map(run).transpose()
 }
 
-/// Writes everything of a run that can change.
+/// Writes everything of a run that can change, but what its logs say about it.
 pub(super) async fn save(
     connection: &mut SqliteConnection,
     run: &RunRecord,
@@ -152,7 +154,7 @@ pub(super) async fn save(
          fence = ?, report_seq = ?, event_seq = ?, session_id = ?, launch_deadline = ?, acknowledged = ?, \
          stop_requested = ?, stop_reason = ?, object_name = ?, object_uid = ?, build = ?, failure = ?, queued_at = ?, \
          started_at = ?, finished_at = ?, deadline_at = ?, retries = ?, disruptions = ?, retry_at = ?, \
-         earlier_attempts = ? WHERE uuid = ?",
+         earlier_attempts = ?, isolation = ? WHERE uuid = ?",
     )
     .bind(run.state.base.as_str())
     .bind(i64::from(run.state.rank()))
@@ -181,6 +183,7 @@ pub(super) async fn save(
     .bind(i64::from(run.retries.disruptions))
     .bind(run.retries.at.map(|at| at.0))
     .bind(to_json(&run.earlier_attempts)?)
+    .bind(run.isolation.clone())
     .bind(run.uuid.clone())
     .execute(connection)
     .await

@@ -25,6 +25,7 @@ fn report(work: &Work, seq: u64, status: Status) -> StatusReport {
         observed_at: Millis(50),
         build: None,
         failure: None,
+        isolation: String::new(),
     }
 }
 

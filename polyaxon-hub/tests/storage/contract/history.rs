@@ -228,6 +228,7 @@ impl World<'_> {
             observed_at: Millis(self.now),
             build: None,
             failure,
+            isolation: String::new(),
         };
         let before = self.storage.run(uuid).await.unwrap().unwrap();
         let outcome = self

@@ -96,6 +96,8 @@ pub(crate) async fn new_run(storage: &dyn Storage, queue: &str, key: Option<&str
         deadline_at: None,
         build: None,
         failure: None,
+        isolation: String::new(),
+        log_incomplete: false,
         retries: Retries {
             default: 3,
             ..Retries::default()
