@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test sim e2e soak bench fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test sim e2e soak bench bench-cluster fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,11 @@ charts: ## Test the Helm charts and the Kustomize bases (builds Helm once)
 soak: ## Kill hub and agent for SOAK_MINUTES, or POLYAXON_KILLS times, while builds run; print what was lost
 	@deploy/testbed/soak.sh
 
-bench: ## Run the benchmarks and print their table
+bench: ## Run the benchmarks and print their table; those on a cluster where one is up, or as root
 	@$(CARGO) run --quiet --locked -p xtask -- bench
+
+bench-cluster: ## Run only those on a cluster, with 10000 or POLYAXON_BENCH_RUNS live runs
+	@$(CARGO) run --quiet --locked -p xtask -- bench --cluster
 
 fuzz: ## Fuzz one TARGET of the specification for so many SECONDS; without one, name the targets
 	@fuzz/run.sh $(TARGET) $(SECONDS)

@@ -3,20 +3,22 @@
 #
 #   deploy/testbed/cluster-binaries.sh           the node's programs and kubectl
 #   deploy/testbed/cluster-binaries.sh helm      Helm alone
+#   deploy/testbed/cluster-binaries.sh kwok      kwok alone, which simulates nodes
 #
 # A version is built once and kept in the user's cache folder: seven minutes for Kubernetes on two
-# cores, four for the rest of a node, two and a half for Helm. GOMAXPROCS limits the cores that it takes.
+# cores, four for the rest of a node, two and a half for Helm, two for kwok. GOMAXPROCS limits the
+# cores that it takes.
 set -euo pipefail
 cd "$(dirname "$0")/cluster"
 
-kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2 dns=1.15.0 helm=4.3.1
+kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2 dns=1.15.0 helm=4.3.1 kwok=0.8.0
 cache=${POLYAXON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/polyaxon}/cluster
 minimum=$(sed -n 's/^go //p' kubernetes/go.mod)
 case $#-${1-} in
     0-) wanted=(kubernetes containerd runc dns) ;;
-    1-helm) wanted=(helm) ;;
+    1-helm | 1-kwok) wanted=("$1") ;;
     *)
-        echo "cluster-binaries: give nothing, or \`helm\`" >&2
+        echo "cluster-binaries: give nothing, \`helm\` or \`kwok\`" >&2
         exit 2
         ;;
 esac
@@ -65,13 +67,20 @@ build_helm() {
     CGO_ENABLED=0 GOBIN=$1 go install -trimpath -ldflags "-s -w -X $module/internal/version.version=v$helm" "$module/cmd/helm@v$helm"
 }
 
+build_kwok() {
+    CGO_ENABLED=0 GOBIN=$1 go install -trimpath -ldflags '-s -w' "sigs.k8s.io/kwok/cmd/kwok@v$kwok"
+}
+
 # Two testbeds may ask at the same time.
 mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock 9
 # Programs in one folder each, and one folder of links to exactly the versions above.
 links=$cache/k$kubernetes-c$containerd-r$runc-d$dns
-[ "${wanted[0]}" != helm ] || links=$cache/h$helm
+case ${wanted[0]} in
+    helm) links=$cache/h$helm ;;
+    kwok) links=$cache/s$kwok ;;
+esac
 mkdir -p "$links"
 for program in "${wanted[@]}"; do
     folder=$cache/$program-${!program}

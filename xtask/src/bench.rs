@@ -1,5 +1,8 @@
 //! Runs the benchmarks and prints one table with the targets beside the figures.
 
+mod cluster;
+mod rows;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+
+use self::rows::{CLUSTER_ROWS, ROWS, Row, Target};
 
 /// What cargo is asked for: the targets that measure, and no tests.
 const ARGUMENTS: [&str; 22] = [
@@ -34,171 +39,47 @@ const ARGUMENTS: [&str; 22] = [
     "dispatch",
 ];
 
-/// What a figure should be.
-#[derive(Clone, Copy)]
-enum Target {
-    AtMost(f64),
-    AtLeast(f64),
-    /// Shown for orientation.
-    None,
+/// Figures by the names that benchmarks give them.
+type Figures = BTreeMap<String, f64>;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Everything; what needs a cluster only where one is up or can be started.
+    All,
+    /// Only what needs a cluster.
+    Cluster,
 }
 
-/// One line of the table: the name that the benchmark gives its figure, what it means, unit and target.
-struct Row {
-    name: &'static str,
-    meaning: &'static str,
-    unit: &'static str,
-    target: Target,
-}
-
-const fn row(name: &'static str, meaning: &'static str, unit: &'static str, target: Target) -> Row {
-    Row {
-        name,
-        meaning,
-        unit,
-        target,
+/// Runs the benchmarks, in release mode, and prints the table.
+pub(crate) fn run(workspace: &Path, part: Part) -> Result<()> {
+    let target = target(workspace);
+    let mut text = String::new();
+    if part == Part::All {
+        let home = target.join("criterion");
+        let reference = reference()?;
+        let mut figures = in_process(workspace, &home, reference.as_deref())?;
+        figures.extend(medians(&home)?);
+        text.push_str(&table(&ROWS, &figures)?);
     }
+    match cluster::missing(part)? {
+        None => {
+            let figures = cluster::figures(workspace, &target)?;
+            text.push_str(&table(&CLUSTER_ROWS, &figures)?);
+        }
+        Some(what) => writeln!(std::io::stderr(), "bench: {what}")?,
+    }
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
 }
 
-const ROWS: [Row; 21] = [
-    row(
-        "cli: check of a build, whole process",
-        "`polyaxon check --offline`, start to exit",
-        "ms",
-        Target::AtMost(10.0),
-    ),
-    row(
-        "cli: check of a build, peak memory",
-        "`polyaxon check --offline`, peak memory",
-        "MiB",
-        Target::AtMost(15.0),
-    ),
-    row(
-        "reference: our check of the same file",
-        "  of a file without a hub, in turns with",
-        "ms",
-        Target::None,
-    ),
-    row(
-        "reference: check, whole process",
-        "  `polyaxon check` of the python package",
-        "ms",
-        Target::None,
-    ),
-    row(
-        "reference: times as long as ours",
-        "  python over ours",
-        "x",
-        Target::None,
-    ),
-    row(
-        "spec: a KiB of a text of 1023 KiB",
-        "checked and composed, per KiB of 1 MiB",
-        "us",
-        Target::None,
-    ),
-    row(
-        "spec: a KiB of the largest text over one of the smallest",
-        "  over a KiB of 4 KiB: linear is 1",
-        "x",
-        Target::AtMost(2.0),
-    ),
-    row(
-        "spec: text to Job",
-        "text to Job, per operation",
-        "us",
-        Target::AtMost(150.0),
-    ),
-    row(
-        "spec: text to compiled operation",
-        "  of it: text to compiled operation",
-        "us",
-        Target::None,
-    ),
-    row(
-        "spec: compiled operation to Job",
-        "  of it: compiled operation to Job",
-        "us",
-        Target::None,
-    ),
-    row(
-        "hub: Create, 1 client",
-        "Runs.Create, durable, 1 client",
-        "/s",
-        Target::None,
-    ),
-    row(
-        "hub: Create, 8 clients",
-        "Runs.Create, durable, 8 clients",
-        "/s",
-        Target::None,
-    ),
-    row(
-        "hub: Create, 64 clients",
-        "Runs.Create, durable, 64 clients",
-        "/s",
-        Target::AtLeast(1000.0),
-    ),
-    row(
-        "hub: queued to leased, p50",
-        "queued to leased, idle hub, p50",
-        "ms",
-        Target::AtMost(15.0),
-    ),
-    row(
-        "hub: queued to leased, p99",
-        "queued to leased, idle hub, p99",
-        "ms",
-        Target::AtMost(100.0),
-    ),
-    row(
-        "dispatch: submit to create, alone, p50",
-        "submit to create, idle, p50",
-        "ms",
-        Target::None,
-    ),
-    row(
-        "dispatch: submit to create, alone, p99",
-        "submit to create, idle, p99",
-        "ms",
-        Target::None,
-    ),
-    row(
-        "dispatch: submit to create, 50 at once, p99",
-        "submit to create, 50 builds at once, p99",
-        "ms",
-        Target::AtMost(500.0),
-    ),
-    row(
-        "agent: classify a run, median",
-        "classify a recorded run, median",
-        "us",
-        Target::None,
-    ),
-    row(
-        "agent: classify a run, slowest",
-        "classify a recorded run, slowest",
-        "us",
-        Target::None,
-    ),
-    row(
-        "agent: read a log",
-        "read a build's log",
-        "MB/s",
-        Target::None,
-    ),
-];
+/// Where cargo puts what it builds.
+fn target(workspace: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), Into::into)
+}
 
-/// Runs everything, in release mode, and prints the table.
-pub(crate) fn run(workspace: &Path) -> Result<()> {
-    let home = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace.join("target"), Into::into)
-        .join("criterion");
-    let reference = reference()?;
-    let mut figures = printed(workspace, &home, reference.as_deref())?;
-    figures.extend(medians(&home)?);
-    std::io::stdout().write_all(table(&figures)?.as_bytes())?;
-    Ok(())
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The program of the python package that files are compared with, installed once beside other caches; none where its
@@ -231,23 +112,25 @@ fn reference() -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Figures that the benchmarks print, while everything that they print is shown.
-fn printed(
-    workspace: &Path,
-    home: &Path,
-    reference: Option<&Path>,
-) -> Result<BTreeMap<String, f64>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(cargo)
+fn in_process(workspace: &Path, home: &Path, reference: Option<&Path>) -> Result<Figures> {
+    let mut command = cargo();
+    command
         .args(ARGUMENTS)
         .env("CRITERION_HOME", home)
         .envs(reference.map(|program| ("POLYAXON_REFERENCE", program)))
-        .current_dir(workspace)
+        .current_dir(workspace);
+    printed(&mut command)
+}
+
+/// Figures that a command prints, while everything that it prints is shown.
+fn printed(command: &mut Command) -> Result<Figures> {
+    let program = command.get_program().display().to_string();
+    let mut child = command
         .stdout(Stdio::piped())
         .spawn()
-        .context("cannot start cargo")?;
-    let mut figures = BTreeMap::new();
-    let output = child.stdout.take().context("no output of cargo")?;
+        .with_context(|| format!("cannot start `{program}`"))?;
+    let mut figures = Figures::new();
+    let output = child.stdout.take().context("no output of the benchmarks")?;
     for line in BufReader::new(output).lines() {
         let line = line?;
         writeln!(std::io::stderr(), "{line}")?;
@@ -268,13 +151,13 @@ fn figure(line: &str) -> Option<(String, f64)> {
 }
 
 /// Medians that criterion kept, in the units of the table.
-fn medians(home: &Path) -> Result<BTreeMap<String, f64>> {
+fn medians(home: &Path) -> Result<Figures> {
     let read = |path: &Path| -> Result<Value> {
         let text =
             std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         Ok(serde_json::from_slice(&text)?)
     };
-    let mut figures = BTreeMap::new();
+    let mut figures = Figures::new();
     for entry in std::fs::read_dir(home).context("criterion kept no results")? {
         let newest = entry?.path().join("new");
         if !newest.is_dir() {
@@ -296,9 +179,9 @@ fn medians(home: &Path) -> Result<BTreeMap<String, f64>> {
     Ok(figures)
 }
 
-fn table(figures: &BTreeMap<String, f64>) -> Result<String> {
+fn table(rows: &[Row], figures: &Figures) -> Result<String> {
     let mut text = format!("\n{:<44} {:>14}   target\n", "what", "measured");
-    for row in &ROWS {
+    for row in rows {
         let value = match figures.get(row.name) {
             Some(value) => *value,
             None if row.name.starts_with("reference: ") => continue,
@@ -339,9 +222,8 @@ mod tests {
 
     #[test]
     fn a_missed_target_shows_and_a_missing_figure_is_an_error() {
-        let mut figures: BTreeMap<String, f64> =
-            ROWS.iter().map(|row| (row.name.to_owned(), 12.0)).collect();
-        let text = table(&figures).unwrap();
+        let mut figures: Figures = ROWS.iter().map(|row| (row.name.to_owned(), 12.0)).collect();
+        let text = table(&ROWS, &figures).unwrap();
         let verdict = |meaning: &str| {
             let line = text.lines().find(|line| line.contains(meaning)).unwrap();
             line.ends_with("missed")
@@ -349,6 +231,6 @@ mod tests {
         assert!(verdict("start to exit") && verdict("64 clients"), "{text}");
         assert!(!verdict("peak memory") && !verdict("8 clients"), "{text}");
         figures.remove("spec: text to Job");
-        assert!(table(&figures).is_err());
+        assert!(table(&ROWS, &figures).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Development tasks: `cargo run -p xtask -- proto [--check]` and `cargo run -p xtask -- bench`.
+//! Development tasks: `cargo run -p xtask -- proto [--check]` and `cargo run -p xtask -- bench [--cluster]`.
 
 mod bench;
 
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use prost::Message;
+
+use self::bench::Part;
 
 /// The files that are compiled, relative to `proto/`.
 const PROTOS: [&str; 5] = [
@@ -28,8 +30,9 @@ fn main() -> Result<()> {
     match arguments.as_slice() {
         ["proto"] => generate(&workspace().join("proto/src/generated")),
         ["proto", "--check"] => check(),
-        ["bench"] => bench::run(&workspace()),
-        _ => bail!("usage: cargo run -p xtask -- (proto [--check] | bench)"),
+        ["bench"] => bench::run(&workspace(), Part::All),
+        ["bench", "--cluster"] => bench::run(&workspace(), Part::Cluster),
+        _ => bail!("usage: cargo run -p xtask -- (proto [--check] | bench [--cluster])"),
     }
 }
 
