@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 
 /// Lease queued runs of a hub and launch them on this machine's container engine
 #[derive(Debug, Parser)]
-#[command(name = "polyaxon-agent", version)]
+#[command(name = "polyaxon-agent", version = polyaxon_proto::version::current())]
 pub struct Cli {
     /// The agent's settings and its catalog
     #[arg(long, value_name = "FILE")]

@@ -19,6 +19,3 @@ pub mod logs;
 pub mod machine;
 pub mod planning;
 pub mod service;
-
-/// Version of this program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -15,6 +15,7 @@ const LOG: &str = "info,hyper=warn,h2=warn,tonic=warn,bollard=warn";
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    polyaxon_proto::version::stand_for(option_env!("POLYAXON_BUILD_VERSION"));
     let cli = Cli::parse();
     start_log(cli.log_format);
     let shutdown = CancellationToken::new();

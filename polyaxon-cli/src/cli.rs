@@ -8,7 +8,7 @@ use crate::commands;
 #[derive(Parser)]
 #[command(
     name = "polyaxon",
-    version,
+    version = polyaxon_proto::version::current(),
     arg_required_else_help = true,
     propagate_version = false,
     after_help = "Examples:

@@ -192,7 +192,7 @@ impl Interceptor for Credentials {
         }
         metadata.insert(
             "x-client-version",
-            MetadataValue::from_static(env!("CARGO_PKG_VERSION")),
+            MetadataValue::from_static(polyaxon_proto::version::current()),
         );
         Ok(request)
     }

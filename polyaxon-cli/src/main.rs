@@ -21,5 +21,6 @@ mod view;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    polyaxon_proto::version::stand_for(option_env!("POLYAXON_BUILD_VERSION"));
     dispatch::main(std::env::args_os()).into()
 }

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    polyaxon_proto::version::stand_for(option_env!("POLYAXON_BUILD_VERSION"));
     let settings = Settings::parse();
     telemetry::start(settings.log_format);
     if settings.print_admin_token {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Server of versioned components and of the run queue.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "polyaxon-hub", version)]
+#[command(name = "polyaxon-hub", version = polyaxon_proto::version::current())]
 pub struct Settings {
     /// Address that serves gRPC and HTTP
     #[arg(long, env = "POLYAXON_HUB_LISTEN", default_value = "127.0.0.1:8000")]

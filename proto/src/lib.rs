@@ -3,6 +3,7 @@
 //! Generated code is checked in under `src/generated`; `cargo run -p xtask -- proto` renews it.
 
 mod redacted;
+pub mod version;
 
 /// Encoded `FileDescriptorSet` of all services, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use polyaxon_proto::version;
+
 /// Longest time between two turns of the loop that owns all runs. Without anything to do it turns once a minute.
 const STANDSTILL: Duration = Duration::from_mins(3);
 
@@ -75,7 +77,7 @@ impl Picture {
     pub fn render(&self) -> String {
         let mut text = format!(
             "# HELP polyaxon_agent_info Version of the agent.\n# TYPE polyaxon_agent_info gauge\npolyaxon_agent_info{{version=\"{}\"}} 1\n",
-            crate::VERSION
+            version::current()
         );
         let flag = |set: bool| Some(f64::from(u8::from(set)));
         let leads = flag(self.role == Role::Leads);

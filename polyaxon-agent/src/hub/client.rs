@@ -187,7 +187,7 @@ impl HubClient {
         metadata.insert("authorization", token.clone());
         metadata.insert(
             "x-client-version",
-            MetadataValue::from_static(crate::VERSION),
+            MetadataValue::from_static(polyaxon_proto::version::current()),
         );
         if let Some(timeout) = timeout {
             request.set_timeout(timeout);

@@ -150,7 +150,7 @@ impl Link {
             .hub
             .open_session(OpenSessionRequest {
                 replica: self.identity.replica.clone(),
-                version: crate::VERSION.to_owned(),
+                version: polyaxon_proto::version::current().to_owned(),
                 capacity: Some(self.capacity()),
                 queues: self.identity.queues.clone(),
                 catalog: self.identity.catalog.clone().into(),

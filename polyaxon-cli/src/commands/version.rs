@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use clap::Args;
 use polyaxon_proto::hub::v1::WhoAmIRequest;
+use polyaxon_proto::version;
 use serde_json::json;
 
 use crate::app::App;
@@ -9,9 +10,6 @@ use crate::client::HubError;
 use crate::error::{CommandError, Outcome};
 use crate::exit::Exit;
 use crate::ui::Format;
-
-/// This program's version.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long the hub may take to name its version before it is left out.
 const HUB_PATIENCE: Duration = Duration::from_secs(1);
@@ -36,7 +34,8 @@ pub(crate) async fn run(arguments: &Arguments, app: &App) -> Outcome {
     };
     match arguments.output {
         Format::Text => {
-            app.ui.data(format_args!("polyaxon {VERSION}"))?;
+            app.ui
+                .data(format_args!("polyaxon {}", version::current()))?;
             match &hub {
                 Some(Ok(version)) => app
                     .ui
@@ -47,7 +46,7 @@ pub(crate) async fn run(arguments: &Arguments, app: &App) -> Outcome {
         }
         Format::Json | Format::Yaml => {
             let version = hub.as_ref().and_then(|hub| hub.as_ref().ok());
-            let document = json!({ "client": VERSION, "hub": version });
+            let document = json!({ "client": version::current(), "hub": version });
             app.ui.document(arguments.output, &document)?;
         }
     }
@@ -76,7 +75,8 @@ async fn ask(app: &App) -> Result<String, String> {
 /// A hub serves command lines of its own minor version and of the one before it.
 /// A version that is not three numbers is taken as fitting.
 pub(crate) fn check_skew(hub: &str) -> Result<(), CommandError> {
-    let (Some((hub_major, hub_minor)), Some((major, minor))) = (minor_of(hub), minor_of(VERSION))
+    let (Some((hub_major, hub_minor)), Some((major, minor))) =
+        (minor_of(hub), minor_of(version::current()))
     else {
         return Ok(());
     };
@@ -84,7 +84,8 @@ pub(crate) fn check_skew(hub: &str) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::VersionSkew(format!(
-        "the hub has version {hub}, this program {VERSION}; a hub serves its own minor version and the one before it"
+        "the hub has version {hub}, this program {}; a hub serves its own minor version and the one before it",
+        version::current()
     )))
 }
 
@@ -102,14 +103,14 @@ mod tests {
     #[case(1, true)]
     #[case(2, false)]
     fn newer_hubs(#[case] ahead: u32, #[case] fits: bool) {
-        let (major, minor) = minor_of(VERSION).unwrap();
+        let (major, minor) = minor_of(version::current()).unwrap();
         let hub = format!("{major}.{}.7", minor + ahead);
         assert_eq!(check_skew(&hub).is_ok(), fits, "{hub}");
     }
 
     #[test]
     fn another_major_version_does_not_fit() {
-        let (major, minor) = minor_of(VERSION).unwrap();
+        let (major, minor) = minor_of(version::current()).unwrap();
         assert!(check_skew(&format!("{}.{minor}.0", major + 1)).is_err());
         assert!(check_skew("unknown").is_ok());
     }

@@ -2,9 +2,6 @@
 
 use thiserror::Error;
 
-/// Version of this hub.
-pub const HUB_VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// The client is too old or too new.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(

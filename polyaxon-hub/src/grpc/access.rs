@@ -9,6 +9,7 @@ use polyaxon_proto::hub::v1::{
     ListProjectsResponse, ListTokensRequest, ListTokensResponse, Project, RevokeTokenRequest,
     RevokeTokenResponse, Scope as WireScope, Token, WhoAmIRequest, WhoAmIResponse,
 };
+use polyaxon_proto::version;
 use secrecy::ExposeSecret as _;
 use tonic::{Request, Response, Status};
 
@@ -17,7 +18,6 @@ use super::convert::{maybe_timestamp, timestamp};
 use super::errors;
 use crate::clock::new_id;
 use crate::domain::access::{Scope, TokenRecord, hash, secret};
-use crate::domain::client_version::HUB_VERSION;
 use crate::domain::names::{self, DEFAULT_OWNER, DEFAULT_PROJECT};
 use crate::domain::page::{Page, next_token};
 use crate::hub::Hub;
@@ -136,7 +136,7 @@ impl Access for AccessService {
             scope: wire_scope(caller.scope).into(),
             owner: DEFAULT_OWNER.into(),
             default_project: DEFAULT_PROJECT.into(),
-            hub_version: HUB_VERSION.into(),
+            hub_version: version::current().into(),
         }))
     }
 

@@ -11,6 +11,7 @@ use polyaxon_proto::agent::v1::{
     RenewResponse, ReportRequest, ReportResponse, ReportResult, Session, SyncRequest, SyncResponse,
     hint,
 };
+use polyaxon_proto::version;
 use polyaxon_spec::state::Status as RunStatus;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -25,7 +26,6 @@ use super::auth::{require, still_admitted};
 use super::log_intake::Intake;
 use super::{errors, run_convert};
 use crate::domain::access::Scope;
-use crate::domain::client_version::HUB_VERSION;
 use crate::domain::session::{
     self, Hello, InventoryItem, LAUNCH_TIME, MAX_INVENTORY, MAX_LEASE, MAX_REPORTS, MAX_WAIT,
     RENEW_EVERY, ReportOutcome, SessionKey, SessionRefused, TTL,
@@ -74,7 +74,7 @@ impl Agent for AgentService {
             renew_every_ms: as_ms(RENEW_EVERY),
             ttl_ms: as_ms(TTL),
             agent: caller.name,
-            hub_version: HUB_VERSION.into(),
+            hub_version: version::current().into(),
         }))
     }
 

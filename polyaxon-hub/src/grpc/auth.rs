@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use polyaxon_proto::version;
 use secrecy::SecretString;
 use tonic::{Code, Status};
 
@@ -50,11 +51,11 @@ fn code_of(response: &Response) -> Code {
 }
 
 async fn identify(hub: &Hub, headers: &HeaderMap) -> Result<Principal, Status> {
-    if let Some(version) = headers
+    if let Some(client) = headers
         .get("x-client-version")
         .and_then(|value| value.to_str().ok())
     {
-        client_version::check(version, client_version::HUB_VERSION)
+        client_version::check(client, version::current())
             .map_err(|error| errors::version_skew(&error))?;
     }
     let bearer = headers

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use polyaxon_proto::version;
 use tonic::Code;
-
-use crate::domain::client_version::HUB_VERSION;
 
 /// Stands for methods that do not exist.
 const OTHER: &str = "other";
@@ -100,7 +99,8 @@ fn render(
 ) -> std::fmt::Result {
     writeln!(text, "# HELP polyaxon_hub_info Version of the hub.")?;
     writeln!(text, "# TYPE polyaxon_hub_info gauge")?;
-    writeln!(text, "polyaxon_hub_info{{version=\"{HUB_VERSION}\"}} 1")?;
+    let version = version::current();
+    writeln!(text, "polyaxon_hub_info{{version=\"{version}\"}} 1")?;
     writeln!(text, "# HELP polyaxon_hub_calls_total Answered gRPC calls.")?;
     writeln!(text, "# TYPE polyaxon_hub_calls_total counter")?;
     for ((method, code), of) in calls {
