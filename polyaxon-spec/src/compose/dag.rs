@@ -21,14 +21,9 @@ pub(super) fn check(document: &Map<String, Json>) -> Result<(), Report> {
             .with_help("write `build` into the operations that need it")
             .into());
     }
-    // The lists may be templates, which are known later.
     let (Some(operations), components) = (items(run, "operations"), items(run, "components"))
     else {
-        return if run.get("operations").is_some_and(Json::is_string) {
-            Ok(())
-        } else {
-            Err(wrong("run.operations", "a dag needs operations").into())
-        };
+        return Err(wrong("run.operations", "a dag needs operations").into());
     };
     if operations.is_empty() {
         return Err(wrong("run.operations", "a dag needs operations").into());
@@ -148,6 +143,16 @@ fn check_node(
             .with_help(
                 "name a component with `dagRef`, `hubRef`, `urlRef` or `pathRef`, or add `run`",
             )
+            .into());
+    }
+    if !node
+        .get("run")
+        .and_then(|run| run.get("kind"))
+        .is_some_and(Json::is_string)
+    {
+        return Err(Diagnostic::error(Code::MissingField, "the run has no kind")
+            .in_field(join(section, "run"))
+            .with_help("add `kind:` to the `run` of the component")
             .into());
     }
     Ok(node)

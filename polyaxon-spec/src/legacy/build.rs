@@ -3,7 +3,7 @@
 use super::Old;
 use super::node::{boolean, entry, list, map, text, text_at};
 use crate::diagnostic::Code;
-use crate::yaml::{Mapping, Node, Value};
+use crate::yaml::{Mapping, Node, Scalar, Value};
 
 /// The component that builds.
 const COMPONENT: &str = "kaniko";
@@ -254,7 +254,7 @@ impl Old {
         let mut dockerfile = vec![("image", image.clone())];
         if let Some(variables) = entry(fields, "env_vars") {
             self.check_pairs(section, variables);
-            dockerfile.push(("env", variables.clone()));
+            dockerfile.push(("env", as_pairs(variables)));
         }
         let language = match entry(fields, "lang_env") {
             Some(language) => Some(language.clone()),
@@ -289,6 +289,31 @@ impl Old {
                 );
             }
         }
+    }
+}
+
+/// Variables whose names and values are text, as they have to be now.
+fn as_pairs(variables: &Node) -> Node {
+    let Value::Sequence(items) = &variables.value else {
+        return variables.clone();
+    };
+    let pairs = items.iter().map(|item| match &item.value {
+        Value::Sequence(pair) => Node {
+            value: Value::Sequence(pair.iter().map(scalar_as_text).collect()),
+            span: item.span.clone(),
+        },
+        _ => item.clone(),
+    });
+    Node {
+        value: Value::Sequence(pairs.collect()),
+        span: variables.span.clone(),
+    }
+}
+
+fn scalar_as_text(node: &Node) -> Node {
+    match &node.value {
+        Value::Scalar(scalar) if *scalar != Scalar::Null => as_text(node),
+        _ => node.clone(),
     }
 }
 

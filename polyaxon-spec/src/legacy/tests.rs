@@ -134,7 +134,7 @@ fn later_eras_have_a_build_of_their_own() {
                     {"git": {"url": "https://git.example/team/code.git", "revision": "main"}},
                     {"dockerfile": {
                         "image": "python:3",
-                        "env": [["A", 1], ["B", "b"]],
+                        "env": [["A", "1"], ["B", "b"]],
                         "langEnv": "C.UTF-8",
                         "run": ["pip install a"],
                         "workdir": "/code",

@@ -139,7 +139,19 @@ impl Checker {
         {
             return text.into();
         }
-        self.kind(node, &field.kind, path)
+        let before = self.diagnostics.len();
+        let json = self.kind(node, &field.kind, path);
+        if !field.templated
+            && node.value.as_text().is_some_and(is_template)
+            && let Some(found) = self.diagnostics.get_mut(before)
+            && found.field_path == path.to_string()
+        {
+            found.help = Some(format!(
+                "a template cannot stand for all of `{}`; write the value",
+                field.name
+            ));
+        }
+        json
     }
 
     /// A value of a kind.
@@ -192,6 +204,10 @@ impl Checker {
                 Some(1) => Some(true),
                 _ => None,
             },
+            Value::Scalar(Scalar::Float(float)) if *float == 0.0 => Some(false),
+            Value::Scalar(Scalar::Float(float)) if float.to_bits() == 1.0_f64.to_bits() => {
+                Some(true)
+            }
             Value::Scalar(Scalar::Text(text)) => match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "y" | "t" | "on" | "1" => Some(true),
                 "false" | "no" | "n" | "f" | "off" | "0" => Some(false),
@@ -233,7 +249,18 @@ impl Checker {
         value.unwrap_or_else(|| self.wrong_type(node, path, "an integer"))
     }
 
-    fn number(&mut self, node: &Node, path: &Path<'_>) -> Json {
+    /// Like [`Self::lax_integer`], and at least 1.
+    pub(crate) fn positive(&mut self, node: &Node, path: &Path<'_>) -> Json {
+        let before = self.diagnostics.len();
+        let json = self.lax_integer(node, path);
+        if self.diagnostics.len() == before && json.as_i64().is_some_and(|number| number < 1) {
+            let message = format!("`{path}` is at least 1, not {json}");
+            self.error(Code::BadValue, node, path, message);
+        }
+        json
+    }
+
+    pub(crate) fn number(&mut self, node: &Node, path: &Path<'_>) -> Json {
         let value = match &node.value {
             Value::Scalar(Scalar::Integer(number)) => number.as_f64(),
             Value::Scalar(Scalar::Float(float)) => Some(*float),
@@ -286,9 +313,9 @@ impl Checker {
             let path = path.field(key);
             self.text_key(entry, key, &path);
             let value = match &entry.value.value {
-                Value::Scalar(Scalar::Null) => Json::Null,
+                Value::Scalar(Scalar::Null) => self.wrong_type(&entry.value, &path, "text"),
                 Value::Scalar(scalar) => scalar.to_key().into(),
-                _ => self.wrong_type(&entry.value, &path, "text"),
+                Value::Sequence(_) | Value::Mapping(_) => entry.value.to_json().to_string().into(),
             };
             out.insert(key.clone(), value);
         }
@@ -367,6 +394,14 @@ impl Checker {
                 self.error(Code::UnknownField, &entry.key, &path.field(key), message)
                     .help = help;
             }
+        }
+        if let Some(name) = object
+            .required
+            .filter(|name| out.get(*name).is_none_or(Json::is_null))
+        {
+            let message = format!("{} needs the field `{name}`", object.name);
+            self.error(Code::MissingField, node, path, message).help =
+                Some(format!("add `{name}:`"));
         }
         Json::Object(out)
     }

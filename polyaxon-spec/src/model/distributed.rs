@@ -21,7 +21,7 @@ pub(super) static RAY_REPLICA: Model = pod_model!(
     REPLICAS,
     field("minReplicas", Kind::Integer),
     field("maxReplicas", Kind::Integer),
-    field("rayStartParams", Kind::TextMap),
+    field("rayStartParams", Kind::TextMap).literal(),
 );
 
 const fn replica(name: &'static str) -> Field {
@@ -29,15 +29,15 @@ const fn replica(name: &'static str) -> Field {
 }
 
 /// What becomes of pods when the run ends.
-const CLEAN_POD_POLICY: Kind = Kind::OneOf(&["All", "Running", "None"]);
+pub(super) const CLEAN_POD_POLICY: Kind = Kind::OneOf(&["All", "Running", "None"]);
 
 pub(super) static TFJOB: Model = Model::new(
     "a tfjob",
     &[
         field("kind", Kind::Text),
-        field("cleanPodPolicy", CLEAN_POD_POLICY),
-        field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)),
-        field("enableDynamicWorker", Kind::Bool),
+        field("cleanPodPolicy", CLEAN_POD_POLICY).literal(),
+        field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)).literal(),
+        field("enableDynamicWorker", Kind::Bool).literal(),
         field("successPolicy", Kind::Text),
         replica("chief"),
         replica("ps"),
@@ -50,9 +50,9 @@ pub(super) static PYTORCHJOB: Model = Model::new(
     "a pytorchjob",
     &[
         field("kind", Kind::Text),
-        field("cleanPodPolicy", CLEAN_POD_POLICY),
-        field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)),
-        field("elasticPolicy", Kind::Model(&ELASTIC_POLICY)),
+        field("cleanPodPolicy", CLEAN_POD_POLICY).literal(),
+        field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)).literal(),
+        field("elasticPolicy", Kind::Model(&ELASTIC_POLICY)).literal(),
         field("nProcPerNode", Kind::Integer),
         replica("master"),
         replica("worker"),
@@ -63,8 +63,8 @@ pub(super) static MPIJOB: Model = Model::new(
     "an mpijob",
     &[
         field("kind", Kind::Text),
-        field("cleanPodPolicy", CLEAN_POD_POLICY),
-        field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)),
+        field("cleanPodPolicy", CLEAN_POD_POLICY).literal(),
+        field("schedulingPolicy", Kind::Model(&SCHEDULING_POLICY)).literal(),
         field("slotsPerWorker", Kind::Integer),
         replica("launcher"),
         replica("worker"),
@@ -77,10 +77,10 @@ pub(super) static RAYCLUSTER: Model = Model::new(
         field("kind", Kind::Text),
         field("entrypoint", Kind::Text),
         field("runtimeEnv", Kind::Map),
-        field("metadata", Kind::TextMap),
+        field("metadata", METADATA),
         field("rayVersion", Kind::Text),
         field("head", Kind::Model(&RAY_REPLICA)),
-        field("workers", WORKERS),
+        field("workers", WORKERS).literal(),
         field("enableInTreeAutoscaling", Kind::Bool),
         field("autoscalerOptions", Kind::Model(&AUTOSCALER)),
     ],
@@ -117,11 +117,11 @@ pub(super) static ELASTIC_POLICY: Model = Model::new(
         field("rdvzPort", Kind::Integer),
         field("rdvzHost", Kind::Text),
         field("rdvzId", Kind::Text),
-        field("rdvzConf", Kind::List(&Kind::Map)),
+        field("rdvzConf", Kind::List(&Kind::Map)).literal(),
         field("standalone", Kind::Bool),
         field("nProcPerNode", Kind::Integer),
         field("maxRestarts", Kind::Integer),
-        field("Metrics", Kind::List(&Kind::Map)),
+        field("Metrics", Kind::List(&Kind::Map)).literal(),
     ],
 );
 
@@ -130,9 +130,21 @@ pub(super) static AUTOSCALER: Model = Model::new(
     &[
         field("upscalingMode", Kind::Text),
         field("imagePullPolicy", Kind::Text),
-        field("resources", Kind::Kubernetes(&RESOURCES)),
+        field("resources", Kind::Kubernetes(&RESOURCES)).literal(),
     ],
 );
+
+/// Text by name. Unlike labels, what is not text is not made text.
+pub(super) const METADATA: Kind = Kind::Custom(CustomKind(check_metadata));
+
+fn check_metadata(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let Value::Mapping(map) = &node.value else {
+        return checker.wrong_type(node, path, "a mapping of text to text");
+    };
+    map.iter()
+        .map(|(name, entry)| (name.clone(), checker.text(&entry.value, &path.field(name))))
+        .collect()
+}
 
 /// Worker groups of a Ray cluster by name.
 pub(super) const WORKERS: Kind = Kind::Custom(CustomKind(check_workers));

@@ -1,9 +1,14 @@
 //! Params of a `matrix`: from which values a search may choose.
 
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
 use super::checker::{Checker, is_template};
-use super::orchestration::check_io_type;
+use super::orchestration::{check_duration, check_io_type};
 use super::path::Path;
 use super::suggest;
 use crate::diagnostic::Code;
@@ -24,6 +29,11 @@ pub(crate) enum Distribution {
 #[derive(Clone, Copy)]
 enum Place {
     Number,
+    /// A number that is not 0.
+    Step,
+    Integer,
+    /// An integer, or null for none.
+    Count,
     Date,
     DateTime,
     Duration,
@@ -65,9 +75,9 @@ const fn drawn(
     }
 }
 
-const NUM: (&str, Place) = ("num", Place::Number);
-const SIZE: (&str, Place) = ("size", Place::Number);
-const QUANTUM: (&str, Place) = ("q", Place::Number);
+const NUM: (&str, Place) = ("num", Place::Integer);
+const SIZE: (&str, Place) = ("size", Place::Count);
+const QUANTUM: (&str, Place) = ("q", Place::Step);
 
 static SPACES: &[Space] = &[
     ordered(
@@ -79,7 +89,7 @@ static SPACES: &[Space] = &[
         &[
             ("start", Place::Date),
             ("stop", Place::Date),
-            ("step", Place::Number),
+            ("step", Place::Integer),
         ],
     ),
     ordered(
@@ -94,7 +104,7 @@ static SPACES: &[Space] = &[
     ordered("geomspace", &[START_STOP[0], START_STOP[1], NUM]),
     ordered(
         "logspace",
-        &[START_STOP[0], START_STOP[1], NUM, ("base", Place::Number)],
+        &[START_STOP[0], START_STOP[1], NUM, ("base", Place::Count)],
     ),
     drawn("uniform", 2, &[LOW_HIGH[0], LOW_HIGH[1], SIZE]),
     drawn("loguniform", 2, &[LOW_HIGH[0], LOW_HIGH[1], SIZE]),
@@ -109,6 +119,16 @@ static SPACES: &[Space] = &[
         &[LOC_SCALE[0], LOC_SCALE[1], QUANTUM, SIZE],
     ),
 ];
+
+impl Space {
+    /// Whether its places may be written as text with colons. Dates and times have colons of their own.
+    fn takes_text(&self) -> bool {
+        !self
+            .places
+            .iter()
+            .any(|(_, place)| matches!(place, Place::Date | Place::DateTime))
+    }
+}
 
 /// How the values of a kind are drawn.
 pub(crate) fn distribution_of(kind: &str) -> Distribution {
@@ -170,10 +190,13 @@ fn check_param(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
     }
     let at = path.field("value");
     match fields.get("value").map(|entry| &entry.value) {
-        None if kind == Some("choice") => {
-            let message = "a choice needs the field `value`";
-            checker.error(Code::MissingField, node, path, message).help =
-                Some("add `value: [a, b]`".into());
+        None if matches!(kind, Some("choice" | "datetimerange")) => {
+            let kind = kind.unwrap_or_default();
+            let message = format!("a `{kind}` needs the field `value`");
+            checker.error(Code::MissingField, node, path, message).help = Some(match space {
+                None => "add `value: [a, b]`".into(),
+                Some(_) => "add `value: {start: ..., stop: ..., step: ...}`".into(),
+            });
         }
         Some(value) if !value.value.is_null() && !is_text_template(value) => match space {
             Some(space) => check_space(checker, value, space, &at),
@@ -257,15 +280,22 @@ fn check_space(checker: &mut Checker, node: &Node, space: &Space, path: &Path<'_
                 }
             }
         }
-        Value::Scalar(Scalar::Text(text)) if text.contains(':') => {
+        Value::Scalar(Scalar::Text(text)) if text.contains(':') && space.takes_text() => {
             let parts: Vec<&str> = text.split(':').map(str::trim).collect();
             given = parts.len().min(space.required);
-            for (slot, part) in numbers.iter_mut().zip(&parts) {
+            let places = space.places.iter().map(|(_, place)| place);
+            for ((slot, part), place) in numbers.iter_mut().zip(&parts).zip(places) {
                 *slot = part.parse().ok();
-                if slot.is_none() {
-                    let message = format!("`{part}` is not a number");
-                    checker.error(Code::BadValue, node, path, message);
-                }
+                let what = match (place, slot) {
+                    (Place::Step, Some(0.0)) => "a step, and has to be more than 0",
+                    (Place::Integer | Place::Count, Some(number)) if number.fract() != 0.0 => {
+                        "an integer"
+                    }
+                    (_, Some(_)) => continue,
+                    (_, None) => "a number",
+                };
+                let message = format!("`{part}` is not {what}");
+                checker.error(Code::BadValue, node, path, message);
             }
         }
         Value::Scalar(_) => {
@@ -313,28 +343,42 @@ fn check_place(
 ) -> Option<f64> {
     let (_, place) = space.places.get(index)?;
     match place {
-        Place::Number => match &node.value {
-            Value::Scalar(Scalar::Integer(number)) => number.as_f64(),
-            Value::Scalar(Scalar::Float(number)) => Some(*number),
-            Value::Scalar(Scalar::Text(text)) if text.trim().parse::<f64>().is_ok() => {
-                text.trim().parse().ok()
+        Place::Count if node.value.is_null() => None,
+        Place::Number | Place::Step => {
+            let number = checker.number(node, path).as_f64();
+            if number == Some(0.0) && matches!(place, Place::Step) {
+                checker.error(Code::BadValue, node, path, format!("`{path}` cannot be 0"));
             }
-            _ => {
-                checker.wrong_type(node, path, "a number");
-                None
-            }
-        },
+            number
+        }
+        Place::Integer | Place::Count => checker.lax_integer(node, path).as_f64(),
         Place::Date => {
-            check_io_type(checker, node, path, "date", "2024-12-31");
-            None
+            let date = check_io_type(checker, node, path, "date", "2024-12-31");
+            seconds(date.as_str()?)
         }
         Place::DateTime => {
-            check_io_type(checker, node, path, "datetime", "2024-12-31T23:59:00");
-            None
+            let moment = check_io_type(checker, node, path, "datetime", "2024-12-31T23:59:00");
+            seconds(moment.as_str()?)
         }
         Place::Duration => {
-            check_io_type(checker, node, path, "timedelta", "PT1H");
-            None
+            check_duration(checker, node, path);
+            let is_zero = match &node.value {
+                Value::Scalar(Scalar::Integer(number)) => number.as_f64() == Some(0.0),
+                Value::Scalar(Scalar::Float(number)) => *number == 0.0,
+                _ => false,
+            };
+            is_zero.then_some(0.0)
         }
     }
+}
+
+/// When a date or a date with a time is, for a comparison; a time without a zone counts as UTC.
+fn seconds(text: &str) -> Option<f64> {
+    let moment = match Timestamp::from_str(text) {
+        Ok(moment) => moment,
+        Err(_) => TimeZone::UTC
+            .to_timestamp(DateTime::from_str(text).ok()?)
+            .ok()?,
+    };
+    Some(moment.as_duration().as_secs_f64())
 }

@@ -86,7 +86,7 @@ pub(crate) static INIT: Model = Model::new(
     &[
         field("artifacts", Kind::Model(&ARTIFACTS)),
         custom("paths", check_paths),
-        field("git", Kind::Model(&GIT)),
+        field("git", Kind::Model(&GIT)).literal(),
         field("dockerfile", Kind::Model(&DOCKERFILE)),
         field("file", Kind::Model(&FILE)),
         field("tensorboard", Kind::Model(&TENSORBOARD)),
@@ -131,8 +131,8 @@ pub(crate) static DOCKERFILE: Model = Model::new(
         custom("postRunCopy", check_pairs),
         field("run", Kind::List(&Kind::Text)),
         field("langEnv", Kind::Text),
-        field("uid", Kind::Integer),
-        field("gid", Kind::Integer),
+        custom("uid", Checker::lax_integer),
+        custom("gid", Checker::lax_integer),
         field("username", Kind::Text),
         field("filename", Kind::Text),
         field("workdir", Kind::Text),
@@ -141,13 +141,49 @@ pub(crate) static DOCKERFILE: Model = Model::new(
     ],
 );
 
+/// What an artifact of a run may be.
+const ARTIFACT_KINDS: &[&str] = &[
+    "model",
+    "audio",
+    "video",
+    "histogram",
+    "image",
+    "tensor",
+    "dataframe",
+    "chart",
+    "csv",
+    "tsv",
+    "psv",
+    "ssv",
+    "metric",
+    "env",
+    "html",
+    "text",
+    "file",
+    "dir",
+    "dockerfile",
+    "docker_image",
+    "data",
+    "coderef",
+    "table",
+    "tensorboard",
+    "curve",
+    "confusion",
+    "analysis",
+    "iteration",
+    "markdown",
+    "system",
+    "artifact",
+    "span",
+];
+
 /// A file with given content.
 pub(crate) static FILE: Model = Model::new(
     "a file",
     &[
         field("content", Kind::Text).required(),
         field("filename", Kind::Text),
-        field("kind", Kind::Text),
+        field("kind", Kind::OneOf(ARTIFACT_KINDS)),
         field("chmod", Kind::Text),
     ],
 );
@@ -157,12 +193,31 @@ pub(crate) static TENSORBOARD: Model = Model::new(
     "tensorboard",
     &[
         field("port", Kind::Integer),
-        field("uuids", Kind::Tags),
+        custom("uuids", check_uuids),
         field("useNames", Kind::Bool),
         field("pathPrefix", Kind::Text),
         field("plugins", Kind::Tags),
     ],
 );
+
+/// Runs by their UUIDs: a list, or text with commas.
+fn check_uuids(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let json = checker.kind(node, &Kind::Tags, path);
+    for (index, item) in json.as_array().into_iter().flatten().enumerate() {
+        if let Some(text) = item
+            .as_str()
+            .filter(|text| uuid::Uuid::try_parse(text).is_err())
+        {
+            let (at, path) = match &node.value {
+                Value::Sequence(items) => (items.get(index).unwrap_or(node), path.index(index)),
+                _ => (node, *path),
+            };
+            let message = format!("`{text}` is no UUID of a run");
+            checker.error(Code::BadValue, at, &path, message);
+        }
+    }
+    json
+}
 
 static TEXT_OR_PAIR: Kind = Kind::Custom(CustomKind(check_text_or_pair));
 
@@ -269,8 +324,14 @@ fn check_variables(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json 
         Value::Mapping(_) => node.to_json(),
         Value::Sequence(items) => {
             for (index, item) in items.iter().enumerate() {
-                if !matches!(&item.value, Value::Sequence(pair) if pair.len() == 2) {
-                    checker.wrong_type(item, &path.index(index), "a pair `[name, value]`");
+                let path = path.index(index);
+                match &item.value {
+                    Value::Sequence(pair) if pair.len() == 2 => {
+                        checker.list(item, &Kind::Text, &path);
+                    }
+                    _ => {
+                        checker.wrong_type(item, &path, "a pair `[name, value]`");
+                    }
                 }
             }
             node.to_json()

@@ -102,7 +102,7 @@ pub(crate) static IO: Model = Model::new(
         field("connection", Kind::Text),
         field("toInit", Kind::Bool).literal(),
         field("toEnv", Kind::Text),
-        field("validation", Kind::Model(&VALIDATION)),
+        field("validation", Kind::Model(&VALIDATION)).literal(),
         field("delayValidation", Kind::Bool).literal(),
         field("options", Kind::List(&Kind::Any)).literal(),
     ],
@@ -199,14 +199,16 @@ fn io_rules(
     }
     move_options(out);
     match (out.contains_key("value"), out.get("isOptional")) {
-        (true, None | Some(Json::Null)) => {
+        (true, None) => {
             out.insert("isOptional".into(), true.into());
         }
-        (true, Some(Json::Bool(false))) if !out.get("value").is_none_or(Json::is_null) => {
+        (true, Some(Json::Bool(false) | Json::Null))
+            if !out.get("value").is_none_or(Json::is_null) =>
+        {
             let message = format!("`{name}` is not optional and has a default value");
             checker
                 .error(Code::BadIo, at("value"), &path.field("value"), message)
-                .help = Some("remove `isOptional: false` or the default".into());
+                .help = Some("remove `isOptional` or the default".into());
         }
         _ => {}
     }

@@ -5,6 +5,7 @@ use super::table::Object;
 
 /// A container.
 pub(crate) static CONTAINER: Object = Object {
+    required: None,
     name: "a container",
     fields: &[
         "args",
@@ -37,6 +38,7 @@ pub(crate) static CONTAINER: Object = Object {
 
 /// A volume.
 pub(crate) static VOLUME: Object = Object {
+    required: Some("name"),
     name: "a volume",
     fields: &[
         "awsElasticBlockStore",
@@ -75,18 +77,21 @@ pub(crate) static VOLUME: Object = Object {
 
 /// The affinity of a pod.
 pub(crate) static AFFINITY: Object = Object {
+    required: None,
     name: "an affinity",
     fields: &["nodeAffinity", "podAffinity", "podAntiAffinity"],
 };
 
 /// A toleration.
 pub(crate) static TOLERATION: Object = Object {
+    required: None,
     name: "a toleration",
     fields: &["effect", "key", "operator", "tolerationSeconds", "value"],
 };
 
 /// The security context of a pod. The fields that only containers have are accepted as well.
 pub(crate) static SECURITY_CONTEXT: Object = Object {
+    required: None,
     name: "a security context",
     fields: &[
         "allowPrivilegeEscalation",
@@ -112,24 +117,28 @@ pub(crate) static SECURITY_CONTEXT: Object = Object {
 
 /// The DNS configuration of a pod.
 pub(crate) static DNS_CONFIG: Object = Object {
+    required: None,
     name: "a DNS configuration",
     fields: &["nameservers", "options", "searches"],
 };
 
 /// An entry of the hosts file.
 pub(crate) static HOST_ALIAS: Object = Object {
+    required: Some("ip"),
     name: "a host alias",
     fields: &["hostnames", "ip"],
 };
 
 /// Which failures of a pod count.
 pub(crate) static POD_FAILURE_POLICY: Object = Object {
+    required: Some("rules"),
     name: "a pod failure policy",
     fields: &["rules"],
 };
 
 /// Resource requirements.
 pub(crate) static RESOURCES: Object = Object {
+    required: None,
     name: "resources",
     fields: &["claims", "limits", "requests"],
 };

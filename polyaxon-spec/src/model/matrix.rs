@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::checker::Checker;
 use super::hyper_param::{Distribution, check_hyper_params, distribution_of};
-use super::io::params_field;
+use super::io::long_params_field;
 use super::orchestration::{EARLY_STOPPING, OPTIMIZATIONS};
 use super::path::Path;
 use super::sections::hub_ref_field;
@@ -38,7 +38,7 @@ pub(crate) const MATRIX: Kind = Kind::Tagged(&[
 ]);
 
 const fn positive(name: &'static str) -> Field {
-    custom(name, check_positive)
+    custom(name, Checker::positive)
 }
 
 const fn params() -> Field {
@@ -50,8 +50,12 @@ static MAPPING: Model = matrix_model!(
     field("values", Kind::List(&Kind::Map)).required()
 );
 
-static GRID: Model = matrix_model!("a grid search", params().required(), positive("numRuns"),)
-    .with_rules(no_distributions);
+static GRID: Model = matrix_model!(
+    "a grid search",
+    params().required().literal(),
+    positive("numRuns"),
+)
+.with_rules(no_distributions);
 
 static RANDOM: Model = matrix_model!(
     "a random search",
@@ -63,22 +67,22 @@ static RANDOM: Model = matrix_model!(
 static HYPERBAND: Model = matrix_model!(
     "a hyperband search",
     params(),
-    positive("maxIterations"),
-    field("eta", Kind::Number),
-    field("resource", Kind::Model(&RESOURCE)),
-    field("metric", Kind::Model(&METRIC)),
+    positive("maxIterations").literal(),
+    custom("eta", check_eta),
+    field("resource", Kind::Model(&RESOURCE)).literal(),
+    field("metric", Kind::Model(&METRIC)).literal(),
     field("resume", Kind::Bool),
     field("seed", Kind::Integer),
-    field("tuner", Kind::Model(&TUNER)),
+    field("tuner", Kind::Model(&TUNER)).literal(),
 );
 
 static BAYES: Model = matrix_model!(
     "a bayesian search",
-    field("utilityFunction", Kind::Model(&UTILITY_FUNCTION)),
+    field("utilityFunction", Kind::Model(&UTILITY_FUNCTION)).literal(),
     positive("numInitialRuns").required(),
     positive("maxIterations").required(),
-    field("metric", Kind::Model(&METRIC)).required(),
-    params().required(),
+    field("metric", Kind::Model(&METRIC)).required().literal(),
+    params().required().literal(),
     field("seed", Kind::Integer),
     field("tuner", Kind::Model(&TUNER)),
 )
@@ -88,10 +92,10 @@ static TPE: Model = matrix_model!(
     "a tpe search",
     positive("numRuns"),
     field("maxIterations", Kind::Integer),
-    field("metric", Kind::Model(&METRIC)).required(),
+    field("metric", Kind::Model(&METRIC)).required().literal(),
     params().required(),
     field("seed", Kind::Integer),
-    field("tuner", Kind::Model(&TUNER)),
+    field("tuner", Kind::Model(&TUNER)).literal(),
 );
 
 static ITERATIVE: Model = matrix_model!(
@@ -99,14 +103,14 @@ static ITERATIVE: Model = matrix_model!(
     params(),
     positive("maxIterations").required(),
     field("seed", Kind::Integer),
-    field("tuner", Kind::Model(&TUNER)),
+    field("tuner", Kind::Model(&TUNER)).literal(),
 );
 
 static METRIC: Model = Model::new(
     "a metric",
     &[
         field("name", Kind::Text).required(),
-        field("optimization", Kind::OneOf(OPTIMIZATIONS)),
+        field("optimization", Kind::OneOf(OPTIMIZATIONS)).literal(),
     ],
 );
 
@@ -117,7 +121,8 @@ static RESOURCE: Model = Model::new(
         field(
             "type",
             Kind::OneOf(&["int", "float", "Int", "Float", "INT", "FLOAT"]),
-        ),
+        )
+        .literal(),
     ],
 );
 
@@ -128,19 +133,19 @@ static TUNER: Model = Model::new(
         field("presets", Kind::List(&Kind::Text)),
         field("queue", Kind::Text),
         field("namespace", Kind::Text),
-        params_field(),
+        long_params_field().templated(),
     ],
 );
 
 static UTILITY_FUNCTION: Model = Model::new(
     "a utility function",
     &[
-        field("acquisitionFunction", Kind::OneOf(&["ucb", "ei", "poi"])),
-        field("gaussianProcess", Kind::Model(&GAUSSIAN_PROCESS)),
-        field("kappa", Kind::Number),
-        field("eps", Kind::Number),
-        field("numWarmup", Kind::Integer),
-        field("numIterations", Kind::Integer),
+        field("acquisitionFunction", Kind::OneOf(&["ucb", "ei", "poi"])).literal(),
+        field("gaussianProcess", Kind::Model(&GAUSSIAN_PROCESS)).literal(),
+        field("kappa", Kind::Number).literal(),
+        field("eps", Kind::Number).literal(),
+        custom("numWarmup", Checker::lax_integer).literal(),
+        custom("numIterations", Checker::lax_integer).literal(),
     ],
 )
 .with_rules(utility_rules);
@@ -148,18 +153,17 @@ static UTILITY_FUNCTION: Model = Model::new(
 static GAUSSIAN_PROCESS: Model = Model::new(
     "a gaussian process",
     &[
-        field("kernel", Kind::OneOf(&["rbf", "matern"])),
-        field("lengthScale", Kind::Number),
-        field("nu", Kind::Number),
-        field("numRestartsOptimizer", Kind::Integer),
+        field("kernel", Kind::OneOf(&["rbf", "matern"])).literal(),
+        field("lengthScale", Kind::Number).literal(),
+        field("nu", Kind::Number).literal(),
+        custom("numRestartsOptimizer", Checker::lax_integer).literal(),
     ],
 );
 
-fn check_positive(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
-    let before = checker.diagnostics.len();
-    let json = checker.lax_integer(node, path);
-    if checker.diagnostics.len() == before && json.as_i64().is_some_and(|number| number < 1) {
-        let message = format!("`{path}` is at least 1, not {json}");
+fn check_eta(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let json = checker.number(node, path);
+    if json.as_f64().is_some_and(|eta| eta < 0.0) {
+        let message = format!("`{path}` is at least 0, not {json}");
         checker.error(Code::BadValue, node, path, message);
     }
     json
@@ -200,6 +204,19 @@ fn refuse(
     is_allowed: impl Fn(Distribution) -> bool,
 ) {
     let params = out.get("params").and_then(Json::as_object);
+    if params.is_some_and(Map::is_empty) {
+        let at = node.find("params").unwrap_or(node);
+        let path = path.field("params");
+        checker
+            .error(
+                Code::BadValue,
+                at,
+                &path,
+                "a search without params has nothing to try",
+            )
+            .help =
+            Some("name a param, for example `lr: {kind: choice, value: [0.1, 0.2]}`".into());
+    }
     for (name, param) in params.into_iter().flatten() {
         let kind = param.get("kind").and_then(Json::as_str).unwrap_or_default();
         if !is_allowed(distribution_of(kind)) {

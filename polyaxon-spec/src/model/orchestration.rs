@@ -27,8 +27,10 @@ static METRIC_EARLY_STOPPING: Model = Model::new(
         field("kind", Kind::Text),
         field("metric", Kind::Text).required(),
         field("value", Kind::Number).required(),
-        field("optimization", Kind::OneOf(OPTIMIZATIONS)).required(),
-        field("policy", POLICY),
+        field("optimization", Kind::OneOf(OPTIMIZATIONS))
+            .required()
+            .literal(),
+        field("policy", POLICY).literal(),
     ],
 );
 
@@ -127,7 +129,7 @@ pub(crate) static JOIN: Model = Model::new(
         field("sort", Kind::Text),
         field("limit", Kind::Integer),
         field("offset", Kind::Integer),
-        join_params_field(),
+        join_params_field().required().literal(),
     ],
 );
 
@@ -135,7 +137,7 @@ pub(crate) static JOIN: Model = Model::new(
 pub(crate) static EVENT: Model = Model::new(
     "an event",
     &[
-        field("kinds", Kind::List(&EVENT_KIND)).required(),
+        field("kinds", Kind::List(&EVENT_KIND)).required().literal(),
         field("ref", Kind::Text).required(),
     ],
 );
@@ -185,13 +187,35 @@ fn check_event(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
     }
 }
 
+/// A date with a time, or the seconds since 1970.
 fn check_moment(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let is_seconds = match &node.value {
+        Value::Scalar(Scalar::Integer(_) | Scalar::Float(_)) => true,
+        Value::Scalar(Scalar::Text(text)) => text.trim().parse::<f64>().is_ok_and(f64::is_finite),
+        _ => false,
+    };
+    if is_seconds {
+        return node.to_json();
+    }
     check_io_type(checker, node, path, "datetime", "2024-12-31T23:59:00")
 }
 
 /// Seconds, an ISO duration or `H:MM:SS`.
-fn check_duration(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
-    if node.value.as_text().is_some_and(is_clock) {
+pub(crate) fn check_duration(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let text = node.value.as_text();
+    if text.is_some_and(is_clock) {
+        return node.to_json();
+    }
+    if text.is_some_and(|text| text.contains(':')) {
+        let message = format!("`{path}` is no timedelta");
+        checker.error(Code::BadValue, node, path, message).help =
+            Some("minutes and seconds have two digits, as in `1:05:00`".into());
+        return node.to_json();
+    }
+    if let Some(number) = text.filter(|text| text.trim().parse::<f64>().is_ok()) {
+        let message = format!("`{path}` is no timedelta");
+        checker.error(Code::BadValue, node, path, message).help =
+            Some(format!("write seconds without quotes: `{}`", number.trim()));
         return node.to_json();
     }
     check_io_type(checker, node, path, "timedelta", "PT1H")
@@ -200,10 +224,15 @@ fn check_duration(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
 /// `1:30:00`, as durations are printed.
 fn is_clock(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
-    matches!(parts.len(), 2 | 3)
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    match parts.as_slice() {
+        [hours, rest @ ..] => {
+            matches!(rest.len(), 1 | 2)
+                && is_number(hours)
+                && rest.iter().all(|part| part.len() == 2 && is_number(part))
+        }
+        [] => false,
+    }
 }
 
 /// A value that inputs of a type take as well; it stays as it is written.

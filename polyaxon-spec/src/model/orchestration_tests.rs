@@ -108,6 +108,58 @@ fn a_space_without_values_is_refused_at_its_place() {
 }
 
 #[test]
+fn the_places_of_a_space_take_the_numbers_of_the_reference() {
+    for (space, place) in [
+        ("kind: linspace, value: [0, 1, 2.5]", "value[2]"),
+        ("kind: linspace, value: [0, 1, '5']", ""),
+        ("kind: linspace, value: '0:1:2.5'", "value"),
+        (
+            "kind: logspace, value: {start: 0, stop: 1, num: 5, base: null}",
+            "",
+        ),
+        ("kind: logspace, value: [0, 1, 5, 2.5]", "value[3]"),
+        ("kind: uniform, value: {low: 0, high: 1, size: null}", ""),
+        ("kind: uniform, value: {low: 1, high: 0}", ""),
+        ("kind: quniform, value: [0, 1, 0]", "value[2]"),
+        ("kind: qnormal, value: '0:1:0'", "value"),
+        (
+            "kind: daterange, value: [2024-01-01, 2024-02-01, 1.5]",
+            "value[2]",
+        ),
+        (
+            "kind: daterange, value: [2024-02-01, 2024-02-01, 1]",
+            "value",
+        ),
+        (
+            "kind: daterange, value: [2024-01-01, 2024-02-01, 0]",
+            "value",
+        ),
+        ("kind: daterange, value: '1:2:3'", "value"),
+        (
+            "kind: datetimerange, value: ['2024-01-01T10:00:00', '2024-01-01T09:00:00', PT1H]",
+            "value",
+        ),
+        (
+            "kind: datetimerange, value: ['2024-01-01T10:00:00', '2024-01-01T11:00:00', 0]",
+            "value",
+        ),
+        (
+            "kind: datetimerange, value: ['2024-01-01T10:00:00', '2024-01-01T11:00:00', '1']",
+            "value[2]",
+        ),
+        ("kind: datetimerange", ""),
+    ] {
+        let text = format!("matrix: {{kind: random, numRuns: 1, params: {{a: {{{space}}}}}}}");
+        let path = format!("matrix.params.a.{place}");
+        let expected: &[&str] = match place {
+            "" if space.contains("value") => &[],
+            _ => &[path.trim_end_matches('.')],
+        };
+        assert_eq!(section(&text), expected, "{space}");
+    }
+}
+
+#[test]
 fn a_search_that_cannot_work_is_refused() {
     let uniform = "params: {a: {kind: uniform, value: [0, 1]}}";
     let normal = "params: {a: {kind: normal, value: [0, 1]}}";
@@ -124,6 +176,23 @@ fn a_search_that_cannot_work_is_refused() {
             "matrix.numRuns",
         ),
         (format!("kind: random, {uniform}"), "matrix"),
+        ("kind: grid, params: {}".to_owned(), "matrix.params"),
+        ("kind: grid, params: '{{ p }}'".to_owned(), "matrix.params"),
+        (format!("kind: hyperband, eta: -1, {uniform}"), "matrix.eta"),
+        (
+            format!("kind: hyperband, maxIterations: '{{{{ n }}}}', {uniform}"),
+            "matrix.maxIterations",
+        ),
+        (
+            format!("kind: tpe, metric: '{{{{ m }}}}', {uniform}"),
+            "matrix.metric",
+        ),
+        (
+            format!(
+                "kind: iterative, maxIterations: 1, tuner: {{hubRef: a, params: {{x: 1}}}}, {uniform}"
+            ),
+            "matrix.tuner.params.x",
+        ),
         (
             format!(
                 "kind: bayes, numInitialRuns: 1, maxIterations: 1, metric: {{name: m}}, {uniform}, \
@@ -181,10 +250,59 @@ fn schedules_events_and_joins_are_read() {
             "joins: [{query: 'a: 1', params: {x: {value: outputs.x}}}]",
             "",
         ),
-        ("joins: [{sort: a}]", "joins[0]"),
+        ("joins: [{params: {x: {value: outputs.x}}}]", "joins[0]"),
+        ("joins: [{query: a}]", "joins[0]"),
         (
             "joins: [{query: a, params: {x: outputs.x}}]",
             "joins[0].params.x",
+        ),
+        ("joins: [{query: a, params: '{{ p }}'}]", "joins[0].params"),
+        ("joins: '{{ joins }}'", "joins"),
+        ("schedule: '{{ schedule }}'", "schedule"),
+        ("schedule: {kind: datetime, startAt: 1577836800}", ""),
+        (
+            "schedule: {kind: interval, frequency: '1:5:00'}",
+            "schedule.frequency",
+        ),
+        (
+            "schedule: {kind: interval, frequency: '60'}",
+            "schedule.frequency",
+        ),
+        (
+            "events: [{kinds: '{{ e }}', ref: ops.a}]",
+            "events[0].kinds",
+        ),
+        ("skipOnUpstreamSkip: '{{ skip }}'", "skipOnUpstreamSkip"),
+        ("skipOnUpstreamSkip: 1.0", ""),
+        ("mount: '{{ m }}'", "mount"),
+        ("matrix: '{{ m }}'", "matrix"),
+        ("hooks: [{hubRef: a, presets: p}]", "hooks[0].presets"),
+        ("hooks: [{hubRef: a, presets: [p], params: '{{ p }}'}]", ""),
+        (
+            "hooks: [{hubRef: a, trigger: '{{ t }}'}]",
+            "hooks[0].trigger",
+        ),
+        ("build: {hubRef: a, presets: '{{ p }}'}", ""),
+        ("build: {hubRef: a, presets: p}", "build.presets"),
+        ("build: {hubRef: a, runPatch: '{{ p }}'}", "build.runPatch"),
+        (
+            "plugins: {notifications: [{trigger: done}]}",
+            "plugins.notifications[0]",
+        ),
+        (
+            "plugins: {notifications: [{connections: [a], trigger: over}]}",
+            "plugins.notifications[0].trigger",
+        ),
+        (
+            "plugins: {sidecar: {imagePullPolicy: Sometimes}}",
+            "plugins.sidecar.imagePullPolicy",
+        ),
+        ("termination: {culling: {timeout: '30'}}", ""),
+        ("termination: {culling: '{{ c }}'}", "termination.culling"),
+        ("termination: {probe: {http: {port: http}}}", ""),
+        (
+            "termination: {probe: {http: {path: /}}}",
+            "termination.probe.http",
         ),
         ("termination: {timeout: 3.0}", "termination.timeout"),
         ("termination: {maxRetries: '3'}", "termination.maxRetries"),
@@ -243,6 +361,60 @@ fn distributed_runs_are_read() {
             "",
         ),
         (format!("kind: tfjob, launcher: {replica}"), "run.launcher"),
+        (
+            "kind: tfjob, schedulingPolicy: '{{ p }}'".to_owned(),
+            "run.schedulingPolicy",
+        ),
+        (
+            "kind: mpijob, cleanPodPolicy: '{{ p }}'".to_owned(),
+            "run.cleanPodPolicy",
+        ),
+        (
+            "kind: pytorchjob, elasticPolicy: '{{ p }}'".to_owned(),
+            "run.elasticPolicy",
+        ),
+        ("kind: pytorchjob, master: '{{ m }}'".to_owned(), ""),
+        (
+            "kind: raycluster, workers: '{{ w }}'".to_owned(),
+            "run.workers",
+        ),
+        (
+            "kind: raycluster, metadata: {a: 1}".to_owned(),
+            "run.metadata.a",
+        ),
+        ("kind: raycluster, metadata: '{{ m }}'".to_owned(), ""),
+        (
+            "kind: job, environment: {labels: {a: null}}".to_owned(),
+            "run.environment.labels.a",
+        ),
+        (
+            "kind: job, environment: {labels: {a: [1, {b: c}]}}".to_owned(),
+            "",
+        ),
+        (
+            "kind: job, environment: {tolerations: '{{ t }}'}".to_owned(),
+            "run.environment.tolerations",
+        ),
+        ("kind: job, environment: '{{ e }}'".to_owned(), ""),
+        (
+            "kind: job, environment: {hostAliases: [{hostnames: [a]}]}".to_owned(),
+            "run.environment.hostAliases[0]",
+        ),
+        ("kind: job, volumes: [{}]".to_owned(), "run.volumes[0]"),
+        ("kind: job, volumes: '{{ v }}'".to_owned(), "run.volumes"),
+        ("kind: job, connections: '{{ c }}'".to_owned(), ""),
+        (
+            "kind: job, init: [{file: {content: a, kind: paper}}]".to_owned(),
+            "run.init[0].file.kind",
+        ),
+        (
+            "kind: job, init: [{dockerfile: {image: a, uid: '7', env: [[A, 1]]}}]".to_owned(),
+            "run.init[0].dockerfile.env[0][1]",
+        ),
+        (
+            "kind: job, init: [{tensorboard: {port: 1, uuids: a}}]".to_owned(),
+            "run.init[0].tensorboard.uuids",
+        ),
         (
             "kind: tfjob, chief: {minReplicas: 1}".to_owned(),
             "run.chief.minReplicas",

@@ -110,19 +110,22 @@ pub(crate) static TERMINATION: Model = Model::new(
         field("maxRetries", Kind::Integer),
         field("timeout", Kind::Integer),
         field("ttl", Kind::Integer),
-        field("culling", Kind::Model(&CULLING)),
-        field("probe", Kind::Model(&PROBE)),
+        field("culling", Kind::Model(&CULLING)).literal(),
+        field("probe", Kind::Model(&PROBE)).literal(),
         field("podFailurePolicy", Kind::Kubernetes(&POD_FAILURE_POLICY)),
     ],
 );
 
-static CULLING: Model = Model::new("a culling", &[field("timeout", Kind::Integer)]);
+static CULLING: Model = Model::new(
+    "a culling",
+    &[custom("timeout", Checker::lax_integer).literal()],
+);
 
 static PROBE: Model = Model::new(
     "a probe",
     &[
-        field("exec", Kind::Model(&PROBE_EXEC)),
-        field("http", Kind::Model(&PROBE_HTTP)),
+        field("exec", Kind::Model(&PROBE_EXEC)).literal(),
+        field("http", Kind::Model(&PROBE_HTTP)).literal(),
     ],
 );
 
@@ -133,7 +136,10 @@ static PROBE_EXEC: Model = Model::new(
 
 static PROBE_HTTP: Model = Model::new(
     "an http probe",
-    &[field("path", Kind::Text), field("port", Kind::Integer)],
+    &[
+        field("path", Kind::Text),
+        custom("port", check_port).required(),
+    ],
 );
 
 /// `plugins`.
@@ -164,7 +170,11 @@ static SIDECAR: Model = Model::new(
     &[
         field("image", Kind::Text),
         field("imageTag", Kind::Text),
-        field("imagePullPolicy", Kind::Text),
+        field(
+            "imagePullPolicy",
+            Kind::OneOf(&["Always", "IfNotPresent", "Never"]),
+        )
+        .literal(),
         field("resources", Kind::Map),
         field("sleepInterval", Kind::Integer),
         field("syncInterval", Kind::Integer),
@@ -174,11 +184,37 @@ static SIDECAR: Model = Model::new(
     ],
 );
 
+/// What a run may be, and `done` for every end.
+const STATUSES: &[&str] = &[
+    "created",
+    "resuming",
+    "on_schedule",
+    "compiled",
+    "queued",
+    "scheduled",
+    "starting",
+    "running",
+    "processing",
+    "stopping",
+    "failed",
+    "stopped",
+    "succeeded",
+    "skipped",
+    "warning",
+    "unschedulable",
+    "upstream_failed",
+    "retrying",
+    "unknown",
+    "done",
+];
+
 static NOTIFICATION: Model = Model::new(
     "a notification",
     &[
-        field("connections", Kind::List(&Kind::Text)),
-        field("trigger", Kind::Text),
+        field("connections", Kind::List(&Kind::Text))
+            .required()
+            .literal(),
+        field("trigger", Kind::OneOf(STATUSES)).literal(),
     ],
 );
 
@@ -193,12 +229,12 @@ pub(crate) static BUILD: Model = Model::new(
     &[
         hub_ref_field(),
         field("connection", Kind::Text),
-        field("presets", Kind::Tags),
+        field("presets", Kind::List(&Kind::Text)),
         field("queue", Kind::Text),
         field("namespace", Kind::Text),
         field("cache", Kind::Model(&CACHE)),
         long_params_field(),
-        field("runPatch", Kind::RunPatch),
+        field("runPatch", Kind::RunPatch).literal(),
         field("patchStrategy", Kind::OneOf(PATCH_STRATEGIES)).literal(),
     ],
 );
@@ -219,12 +255,13 @@ pub(crate) static HOOK: Model = Model::new(
                 "upstream_failed",
                 "done",
             ]),
-        ),
+        )
+        .literal(),
         field("conditions", Kind::Text),
-        field("presets", Kind::Tags),
+        field("presets", Kind::List(&Kind::Text)).literal(),
         field("queue", Kind::Text),
         field("namespace", Kind::Text),
-        long_params_field(),
+        long_params_field().templated(),
         field("disableDefaults", Kind::Bool),
     ],
 );
@@ -251,6 +288,15 @@ static MOUNT: Model = Model::new(
     "a mount",
     &[field("from", Kind::Text), field("to", Kind::Text)],
 );
+
+/// A port by its number or by its name.
+fn check_port(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    match &node.value {
+        Value::Scalar(Scalar::Integer(_)) => node.to_json(),
+        Value::Scalar(Scalar::Text(text)) => json!(text),
+        _ => checker.wrong_type(node, path, "the number or the name of a port"),
+    }
+}
 
 fn check_mount(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
     match &node.value {

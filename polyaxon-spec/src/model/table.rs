@@ -83,6 +83,8 @@ pub struct Object {
     pub name: &'static str,
     /// The names of its fields.
     pub fields: &'static [&'static str],
+    /// The field that must be there.
+    pub required: Option<&'static str>,
 }
 
 impl Model {
@@ -111,6 +113,12 @@ impl Field {
     /// The same field, required.
     pub(crate) const fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// The same field, with templates.
+    pub(crate) const fn templated(mut self) -> Self {
+        self.templated = true;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Declaration, Params, Section, coerce, declarations, type_of};
+use super::{Declaration, Params, Section, coerce, coerce_now, declarations, type_of};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::model;
 
@@ -69,7 +69,7 @@ fn value_error(declaration: &Declaration, value: Option<&Value>) -> Option<Diagn
 /// A default of a component that does not fit its own type.
 fn default_error(declaration: &Declaration) -> Option<Diagnostic> {
     let value = declaration.io.value.as_ref().filter(|v| !v.is_null())?;
-    let reason = coerce(&declaration.io, value).err()?;
+    let reason = coerce_now(&declaration.io, value).err()?;
     Some(
         Diagnostic::error(
             Code::WrongParamType,

@@ -125,12 +125,18 @@ pub(crate) fn type_of(io: &Io) -> Result<IoType, types::TypeError> {
     IoType::parse(io.type_name.as_deref(), io.is_list.unwrap_or(false))
 }
 
-/// Makes the value of an input or output from what was given. Templates wait; null is the caller's business.
+/// Makes the value of an input or output from what was given. A template waits; null is the caller's business.
 pub(crate) fn coerce(io: &Io, value: &Value) -> Result<Value, String> {
-    let io_type = type_of(io).map_err(|error| error.to_string())?;
-    if has_template(value) {
+    if value.as_str().is_some_and(template::is_template) {
+        type_of(io).map_err(|error| error.to_string())?;
         return Ok(value.clone());
     }
+    coerce_now(io, value)
+}
+
+/// Like [`coerce`], and a template is a value like any other.
+pub(crate) fn coerce_now(io: &Io, value: &Value) -> Result<Value, String> {
+    let io_type = type_of(io).map_err(|error| error.to_string())?;
     let value = io_type.coerce(value).map_err(|error| error.to_string())?;
     if let Some(options) = &io.options {
         let rule = serde_json::json!({ "options": options });

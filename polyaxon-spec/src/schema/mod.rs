@@ -132,7 +132,7 @@ impl Schemas {
             }
             Kind::TextMap => json!({
                 "type": "object",
-                "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+                "additionalProperties": {"not": {"type": "null"}},
             }),
             Kind::Map => json!({"type": "object"}),
             Kind::Params(short) => {
@@ -159,6 +159,7 @@ impl Schemas {
                     "properties": properties,
                     "patternProperties": {"^[a-z]+(_[a-z0-9]+)+$": {}},
                     "additionalProperties": false,
+                    "required": object.required.into_iter().collect::<Vec<_>>(),
                 })
             }
             Kind::Run => {
@@ -220,23 +221,28 @@ fn custom(model: &Model, field: &Field) -> Option<Value> {
     };
     Some(match (model.name, field.name) {
         (_, "version" | "priority") => json!({"type": ["number", "string"]}),
+        (_, "uid" | "gid" | "timeout" | "numWarmup" | "numIterations" | "numRestartsOptimizer") => {
+            json!({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^-?[0-9]+$"}]})
+        }
+        (_, "eta") => json!({"type": "number", "minimum": 0}),
+        (_, "port") => json!({"type": ["integer", "string"]}),
         ("a Polyaxonfile", "kind") => {
             json!({"enum": ["operation", "component", "compiled_operation"]})
         }
         ("a Polyaxonfile", "name") => {
             json!({"anyOf": [{"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}, template()]})
         }
-        (_, "hubRef" | "image" | "startAt" | "endAt") => json!({"type": "string"}),
-        (_, "cmd") => {
+        (_, "hubRef" | "image") => json!({"type": "string"}),
+        (_, "cmd" | "uuids") => {
             json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
         }
-        ("a Polyaxonfile", "env") => {
+        ("a Polyaxonfile", "env") | ("a raycluster" | "a run", "metadata") => {
             json!({"type": "object", "additionalProperties": {"type": "string"}})
         }
         (_, "env") => json!({"type": ["object", "array"]}),
         (_, "paths") => json!({"anyOf": [{"type": "string"}, pairs()]}),
         (_, "files" | "dirs" | "copy" | "postRunCopy") => pairs(),
-        (_, "frequency") => json!({"type": ["string", "number"]}),
+        (_, "frequency" | "startAt" | "endAt") => json!({"type": ["string", "number"]}),
         (_, "concurrency" | "numRuns" | "maxIterations" | "numInitialRuns") => {
             json!({"type": "integer", "minimum": 1})
         }

@@ -128,7 +128,12 @@ fn written(path: &Path) -> Option<(Source, Value)> {
 fn every_valid_file_fits_its_schema() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["tests/golden/cases", "../components", "../examples"] {
+    for folder in [
+        "tests/golden/cases",
+        "tests/overview",
+        "../components",
+        "../examples",
+    ] {
         yaml_files(&root.join(folder), &mut files);
     }
     let (operation, component, agent) = (operation(), component(), agent_config());
