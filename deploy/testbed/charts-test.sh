@@ -9,17 +9,8 @@ cd "$here/../.."
 charts=deploy/helm
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tests=0
-
-ok() {
-    tests=$((tests + 1))
-    echo "ok: $*"
-}
-fail() {
-    echo "FAILED: $*" >&2
-    echo "test result: FAILED. $tests passed; 1 failed"
-    exit 1
-}
+# shellcheck source-path=SCRIPTDIR source=checks.sh
+source "$here/checks.sh"
 
 HELM=${HELM:-$("$here/cluster-binaries.sh" helm)/helm}
 export HELM
@@ -156,6 +147,4 @@ holds "images are those of the overlay" "$work/kustomize-example.yaml" \
     '[.[] | select(.kind == "Deployment" or .kind == "StatefulSet").spec.template.spec.containers[].image] | sort ==
         ["registry.example.org/polyaxon-agent:0.1.0", "registry.example.org/polyaxon-hub:0.1.0"]'
 ok "a Kustomize overlay sets namespace and images"
-
-echo
-echo "test result: ok. $tests passed; 0 failed"
+all_passed

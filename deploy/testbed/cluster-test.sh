@@ -21,16 +21,8 @@ end() {
 }
 trap end EXIT
 trap 'exit 130' INT TERM
-tests=0
-
-ok() {
-    tests=$((tests + 1))
-    echo "ok: $*"
-}
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
+# shellcheck source-path=SCRIPTDIR source=checks.sh
+source "$here/checks.sh"
 
 # One line for each thing that a cluster could leave behind.
 snapshot() {
@@ -66,15 +58,6 @@ compare() {
 
 kubectl() {
     "$POLYAXON_KUBECTL" --request-timeout=30s "$@"
-}
-# eventually SECONDS COMMAND...
-eventually() {
-    local tenths=$(($1 * 10))
-    shift
-    until "$@" >"$work/output" 2>&1; do
-        [ $((tenths -= 1)) -gt 0 ] || return 1
-        sleep 0.1
-    done
 }
 # refused WORDS COMMAND...: it must fail, and with these words.
 refused() {
@@ -247,6 +230,4 @@ kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
 compare "down after a crash"
 "$here/cluster.sh" down
 compare "down twice"
-
-echo
-echo "$tests passed, 0 failed"
+all_passed

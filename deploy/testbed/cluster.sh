@@ -164,7 +164,7 @@ down() {
     if [ -n "$owner" ] || [ -e "$cluster_dir/sysctl.saved" ]; then
         "$here/cluster-network.sh" down
     fi
-    rm -rf --one-file-system "$data" "$cluster_run" "$cluster_dir/variables"
+    rm -rf --one-file-system "$data" "$cluster_run" "$cluster_dir/variables" "$cluster_dir/audit.log"
     remove_strays
 }
 
