@@ -90,6 +90,16 @@ done
 ok "both have probes"
 holds "the hub's pod has no token of the API" "$work/polyaxon-hub-tls-values.yaml" \
     'any(.[]; .kind == "StatefulSet" and .spec.template.spec.automountServiceAccountToken == false)'
+holds "an Ingress has its host, its Secret and the hub's port" "$work/polyaxon-hub-proxy-values.yaml" \
+    '(.[] | select(.kind == "Service").spec.ports[0]) as $port | any(.[]; .kind == "Ingress" and (.spec |
+        .tls == [{hosts: ["hub.example.org"], secretName: "hub-example-org"}] and .rules[0].host == "hub.example.org" and
+        .rules[0].http.paths == [{path: "/", pathType: "Prefix", backend: {service: {name: "polyaxon-hub", port: {name: $port.name}}}}])) and
+     $port.appProtocol == "kubernetes.io/h2c"'
+holds "an HTTPRoute has the hub's port, and no time limit" "$work/polyaxon-hub-operators-values.yaml" \
+    '(.[] | select(.kind == "Service").spec.ports[0]) as $port | any(.[]; .kind == "HTTPRoute" and (.spec |
+        .hostnames == ["hub.example.org"] and .parentRefs == [{name: "public", namespace: "gateways"}] and
+        .rules == [{backendRefs: [{name: "polyaxon-hub", port: $port.port}], timeouts: {request: "0s"}}])) and $port.appProtocol == "https"'
+ok "Ingress and HTTPRoute"
 holds "an admin's token of one's own is read from its Secret" "$work/polyaxon-hub-tls-values.yaml" \
     'any(.[]; .kind == "StatefulSet" and (.spec.template.spec |
         (.containers[0].args | index("--admin-token-file=/admin-token/admin-token")) and
