@@ -207,10 +207,22 @@ impl Services {
         ended.map(|_| ())
     }
 
-    fn agent_on(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
+    /// Starts the agent again if it has ended by itself, as whoever watches over it would.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_agent_if_ended(&mut self) -> Result<()> {
+        let agent = self.agent.as_mut().context("it was not started")?;
+        if agent.try_wait()?.is_some() {
+            self.start_agent()?;
+        }
+        Ok(())
+    }
+
+    fn spawn_agent(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
         let hub = self.host();
         let socket = self.testbed.engine_socket.display().to_string();
-        let mut agent = self.spawn(
+        self.spawn(
             "polyaxon-agent",
             &[
                 "--config",
@@ -225,7 +237,11 @@ impl Services {
                 &socket,
             ],
             failpoint,
-        )?;
+        )
+    }
+
+    fn agent_on(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
+        let mut agent = self.spawn_agent(data_dir, failpoint)?;
         match wait_for_line(&mut agent, "agent ready") {
             Ok(()) => Ok(agent),
             Err(error) => {
@@ -257,6 +273,28 @@ impl Services {
         fs::create_dir_all(self.path("agent-two"))?;
         fs::copy(self.path("agent/agent-id"), self.path("agent-two/agent-id"))?;
         self.agent_on("agent-two", None).map(Running)
+    }
+
+    /// Starts another agent of the same token and name, with a folder of its own, which waits until it is needed.
+    ///
+    /// # Errors
+    /// It does not say that it waits.
+    pub fn start_standby_agent(&self) -> Result<Running> {
+        let standby = Running(self.spawn_agent("agent-standby", None)?);
+        eventually(Duration::from_mins(1), || {
+            let log = fs::read_to_string(self.path("polyaxon-agent.log"))?;
+            ensure!(log.contains("another agent leads, waiting"), "{log}");
+            Ok(())
+        })?;
+        Ok(standby)
+    }
+
+    /// Memory that the hub and the agent take, in bytes (`VmRSS` of `proc_pid_status(5)`).
+    ///
+    /// # Errors
+    /// One of both does not run.
+    pub fn resident(&self) -> Result<(u64, u64)> {
+        Ok((resident(self.hub.as_ref())?, resident(self.agent.as_ref())?))
     }
 
     /// SIGKILL for the hub.
@@ -392,6 +430,15 @@ impl Drop for Services {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), log.as_bytes());
         }
     }
+}
+
+fn resident(child: Option<&Child>) -> Result<u64> {
+    let id = child.context("it does not run")?.id();
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    let kibibytes: u64 = kibibytes.context("no VmRSS")?.parse()?;
+    Ok(kibibytes * 1024)
 }
 
 fn kill(child: Option<Child>) -> Result<()> {

@@ -1,7 +1,9 @@
-//! SIGKILL for the agent between any two steps, then a start: the Job is found again.
+//! SIGKILL for the agent between any two steps, then a start: the Job is found again. A hub that is away.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::build::{check_lines, get, print_lines, wait_for_text};
+use polyaxon_e2e::build::{check_lines, check_one_end, ended, print_lines, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
 use polyaxon_e2e::services::FAILPOINTS;
 
@@ -14,10 +16,12 @@ fn lines(tag: &str) -> String {
     operation(tag, &print_lines(LINES, "0.1"))
 }
 
-fn check(cluster: &ClusterServices, uuid: &str) -> Result<()> {
-    cluster.wait_for_status(uuid, "succeeded", END)?;
-    check_lines(&cluster.logs(uuid)?, LINES)?;
-    let run = get(cluster, uuid)?;
+/// One end, a good one, at the first attempt, with every line; nothing is left.
+pub(crate) fn check(cluster: &ClusterServices, uuid: &str, lines: usize) -> Result<()> {
+    let run = ended(cluster, uuid)?;
+    ensure!(run["status"] == "succeeded", "{run:#}");
+    check_lines(&cluster.logs(uuid)?, lines)?;
+    check_one_end(cluster, uuid)?;
     ensure!(
         run["attempt"] == 1 && run["build"]["confirmed"] == true,
         "{run:#}"
@@ -28,7 +32,7 @@ fn check(cluster: &ClusterServices, uuid: &str) -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let mut cluster = ClusterServices::start()?;
     for failpoint in FAILPOINTS {
         cluster.kill_agent()?;
@@ -36,7 +40,7 @@ fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
         let uuid = cluster.queue(&lines(failpoint))?;
         cluster.wait_for_agents_end(END)?;
         cluster.start_agent()?;
-        check(&cluster, &uuid).with_context(|| failpoint.to_owned())?;
+        check(&cluster, &uuid, LINES).with_context(|| failpoint.to_owned())?;
     }
     Ok(())
 }
@@ -44,12 +48,29 @@ fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let mut cluster = ClusterServices::start()?;
     let uuid = cluster.queue(&lines("away"))?;
     wait_for_text(&cluster, &uuid, "line-5-end")?;
     cluster.kill_agent()?;
-    std::thread::sleep(std::time::Duration::from_secs(12));
+    std::thread::sleep(Duration::from_secs(12));
     cluster.start_agent()?;
-    check(&cluster, &uuid)
+    check(&cluster, &uuid, LINES)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn half_a_minute_without_the_hub_costs_no_line() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let mut cluster = ClusterServices::start()?;
+    // One ends while the hub is away, the other goes on after it is back.
+    let short = cluster.queue(&lines("short"))?;
+    let long = cluster.queue(&operation("long", &print_lines(LINES, "1.2")))?;
+    wait_for_text(&cluster, &short, "line-3-end")?;
+    wait_for_text(&cluster, &long, "line-2-end")?;
+    cluster.kill_hub()?;
+    std::thread::sleep(Duration::from_secs(30));
+    cluster.start_hub()?;
+    check(&cluster, &short, LINES)?;
+    check(&cluster, &long, LINES)
 }

@@ -1,12 +1,17 @@
 //! End-to-end tests of the Kubernetes executor: hub and agent as processes, Jobs on a real cluster,
 //! a registry with TLS and a password.
 
+mod agents;
+mod evictions;
 mod failures;
 mod kill;
+mod many;
+mod namespaces;
+mod options;
 mod seed;
 mod stop;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use polyaxon_e2e::build::operation_to;
@@ -14,11 +19,17 @@ use polyaxon_e2e::build::operation_to;
 /// Longest time until something that must come is there.
 const END: Duration = Duration::from_mins(4);
 
-/// One test at a time keeps two cores from being the reason of a failure.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Every test has a hub, an agent and a namespace of its own; all have the node and its cores.
+static TURN: RwLock<()> = RwLock::new(());
 
-fn turn() -> std::sync::MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+/// Waits for the turn of a test that takes all of the node.
+fn turn() -> RwLockWriteGuard<'static, ()> {
+    TURN.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the turn of a test that waits most of its time; several of them run at once.
+fn shared_turn() -> RwLockReadGuard<'static, ()> {
+    TURN.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An operation that builds an image with one `RUN`; nothing is cached, nothing is retried.

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use polyaxon_e2e::build::{get, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
+use serde_json::Value;
 
 use crate::END;
 
@@ -10,10 +11,26 @@ const QUICK_START: &str = include_str!("../../fixtures/1-quick-start-builds.yaml
 
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
-fn quick_start_operation_builds_unchanged() -> Result<()> {
-    let _turn = crate::turn();
+fn quick_start_operation_builds_unchanged_and_then_from_the_cache() -> Result<()> {
+    let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
     std::fs::write(cluster.path("build.yaml"), QUICK_START)?;
+    // The registry may have its layers already, of another test.
+    build(&cluster)?;
+    let second = build(&cluster)?;
+    let hits = second["build"]["cache_hits"].as_array();
+    let instruction = "RUN pip3 install --no-cache-dir -U polyaxon";
+    ensure!(
+        hits.is_some_and(|hits| hits
+            .iter()
+            .any(|hit| hit.as_str().is_some_and(|hit| hit.starts_with(instruction)))),
+        "{second:#}"
+    );
+    Ok(())
+}
+
+/// `polyaxon run -l` of the operation; the run as it is told afterwards.
+fn build(cluster: &ClusterServices) -> Result<Value> {
     let output = cluster
         .polyaxon(&["run", "-f", "build.yaml", "-l"])?
         .expect_status(0)?;
@@ -32,7 +49,7 @@ fn quick_start_operation_builds_unchanged() -> Result<()> {
 
     let runs = cluster.json(&["ops", "ls"])?;
     let uuid = runs["runs"][0]["uuid"].as_str().context("no run")?;
-    let run = get(&cluster, uuid)?;
+    let run = get(cluster, uuid)?;
     let digest = cluster
         .pushed_digest("polyaxon/polyaxon-quick-start", "latest")?
         .context("nothing was pushed")?;
@@ -45,13 +62,14 @@ fn quick_start_operation_builds_unchanged() -> Result<()> {
         output.stdout == logs.stdout,
         "the followed log differs from the stored one"
     );
-    cluster.wait_until_gone(uuid)
+    cluster.wait_until_gone(uuid)?;
+    Ok(run)
 }
 
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
     let uuid = cluster.queue(&crate::operation("pod", "echo begun; sleep 5"))?;
     wait_for_text(&cluster, &uuid, "begun")?;

@@ -29,7 +29,7 @@ fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
     let early = cluster.queue(&operation("early", "sleep 300"))?;
     stop(&cluster, &early)?;
@@ -65,7 +65,7 @@ fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn what_somebody_else_deletes_fails_the_run_with_its_log() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
     for kind in ["jobs", "pods"] {
         let uuid = cluster.queue(&operation(kind, "echo begun; sleep 300"))?;
@@ -95,7 +95,7 @@ fn what_somebody_else_deletes_fails_the_run_with_its_log() -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_job_of_the_same_name_is_a_conflict_and_stays() -> Result<()> {
-    let _turn = crate::turn();
+    let _turn = crate::shared_turn();
     let mut cluster = ClusterServices::start()?;
     cluster.kill_agent()?;
     let uuid = cluster.queue(&operation("foreign", "true"))?;

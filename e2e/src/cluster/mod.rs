@@ -1,0 +1,281 @@
+//! Hub and agent as processes, and namespaces of a real cluster in which the agent launches Jobs.
+
+mod namespace;
+mod outage;
+
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use self::namespace::variable;
+pub use self::namespace::{Namespace, kubectl};
+pub use self::outage::Outage;
+use crate::command::{Output, eventually, run};
+use crate::services::Services;
+use crate::testbed::Testbed;
+
+/// Longest time that a command on the cluster, or an end that must come, may take.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// What an agent's file has beside what every test needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AgentFile<'a> {
+    /// Lines of `executor.kubernetes`, with four spaces before each.
+    pub executor: &'a str,
+    /// Lines of the file itself.
+    pub settings: &'a str,
+    /// Items of `connections`.
+    pub connections: &'a str,
+    /// Another image that builds.
+    pub executor_image: Option<&'a str>,
+    /// Number of `additionalNamespaces`.
+    pub additional_namespaces: usize,
+}
+
+/// Hub and agent as processes, and namespaces with the secret of the registry; all of it goes when dropped.
+///
+/// The agent has the rights of the shipped Role, and no others.
+#[derive(Debug)]
+pub struct ClusterServices {
+    services: Services,
+    /// That of the agent, and the additional ones.
+    namespaces: Vec<Namespace>,
+    executor_image: String,
+}
+
+impl ClusterServices {
+    /// Makes the namespace, starts hub and agent, and waits until the agent is ready.
+    ///
+    /// # Errors
+    /// The cluster of the testbed is not there, or one of both does not come up.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&AgentFile::default())
+    }
+
+    /// The same with more in `agent.yaml`.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_with(file: &AgentFile<'_>) -> Result<Self> {
+        let registry = variable("POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY")?;
+        let executor_image = match file.executor_image {
+            Some(image) => image.to_owned(),
+            None => variable("POLYAXON_E2E_CLUSTER_EXECUTOR_IMAGE")?,
+        };
+        let testbed = Testbed {
+            binaries: variable("POLYAXON_E2E_BINARIES")?.into(),
+            registry,
+            engine_socket: PathBuf::from("/nonexistent"),
+            executor_image: executor_image.clone(),
+            pod_image: PathBuf::from("/nonexistent"),
+        };
+        let mut cluster = Self {
+            services: Services::prepare(testbed)?,
+            namespaces: Vec::new(),
+            executor_image,
+        };
+        cluster.make_namespaces(1 + file.additional_namespaces)?;
+        std::fs::write(cluster.path("agent.yaml"), cluster.agent_file(file)?)?;
+        cluster.services.start_both()?;
+        Ok(cluster)
+    }
+
+    fn make_namespaces(&mut self, count: usize) -> Result<()> {
+        let unique = self
+            .folder()
+            .file_name()
+            .map(|name| name.to_string_lossy().to_lowercase())
+            .unwrap_or_default();
+        let unique: String = unique.chars().filter(char::is_ascii_alphanumeric).collect();
+        let home = format!("plx-e2e-{unique}");
+        for number in 0..count {
+            let name = match number {
+                0 => home.clone(),
+                _ => format!("{home}-{number}"),
+            };
+            let namespace = Namespace::create(&name)?;
+            namespace.put_secrets(&self.testbed().registry, self.folder())?;
+            namespace.put_role(&home)?;
+            if number == 0 {
+                std::fs::write(self.path("agent.kubeconfig"), namespace.kubeconfig()?)?;
+            }
+            self.namespaces.push(namespace);
+        }
+        Ok(())
+    }
+
+    fn agent_file(&self, file: &AgentFile<'_>) -> Result<String> {
+        let mirror = variable("POLYAXON_E2E_CLUSTER_REGISTRY")?;
+        let pod_image = variable("POLYAXON_E2E_CLUSTER_POD_IMAGE")?;
+        let mut names = self.namespaces.iter().map(Namespace::name);
+        let namespace = names.next().unwrap_or_default();
+        let additional: Vec<&str> = names.collect();
+        Ok(format!(
+            "namespace: {namespace}
+additionalNamespaces: [{additional}]
+artifactsStore:
+  name: artifacts-store
+  kind: host_path
+  schema: {{hostPath: {store}, mountPath: /plx-artifacts}}
+connections:
+- name: docker-connection
+  kind: registry
+  schema: {{url: {registry}}}
+  secret: {{name: registry, mountPath: /kaniko/.docker}}
+{connections}executorImage: {executor_image}
+registryMirrors: [{mirror}]
+insecureRegistries: [{mirror}]
+{settings}executor:
+  kubernetes:
+    name: e2e
+    kubeconfig: agent.kubeconfig
+    podImage: {pod_image}
+    caBundle: {{configMap: authorities}}
+{executor}",
+            additional = additional.join(", "),
+            // The node of the testbed is this machine.
+            store = self.path("store").display(),
+            registry = self.testbed().registry,
+            connections = file.connections,
+            executor_image = self.executor_image,
+            settings = file.settings,
+            executor = file.executor,
+        ))
+    }
+
+    /// The namespaces of runs, the agent's own first.
+    #[must_use]
+    pub fn namespaces(&self) -> &[Namespace] {
+        &self.namespaces
+    }
+
+    /// `kubectl` in the agent's own namespace.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<Output> {
+        let Some(home) = self.namespaces.first() else {
+            anyhow::bail!("there is no namespace yet");
+        };
+        home.kubectl(arguments)
+    }
+
+    /// The objects of a kind that belong to a run.
+    ///
+    /// # Errors
+    /// The cluster does not answer.
+    pub fn objects(&self, kind: &str, uuid: &str) -> Result<Vec<Value>> {
+        let selector = format!("operation.polyaxon.com/uuid={uuid}");
+        let mut objects = Vec::new();
+        for namespace in &self.namespaces {
+            let output = namespace.kubectl(&["get", kind, "-l", &selector, "-o", "json"])?;
+            let mut list: Value = serde_json::from_str(&output.stdout)?;
+            if let Value::Array(items) = list["items"].take() {
+                objects.extend(items);
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Waits until a run has left nothing in the cluster.
+    ///
+    /// # Errors
+    /// Something stays, or the agent was refused something that it asked of the cluster.
+    pub fn wait_until_gone(&self, uuid: &str) -> Result<()> {
+        eventually(LIMIT, || {
+            let left = self.objects("jobs,pods", uuid)?;
+            let names: Vec<&Value> = left
+                .iter()
+                .map(|object| &object["metadata"]["name"])
+                .collect();
+            ensure!(names.is_empty(), "left: {names:?}");
+            Ok(())
+        })?;
+        let log = std::fs::read_to_string(self.path("polyaxon-agent.log"))?;
+        let refused = log.lines().find(|line| line.contains("forbidden: User"));
+        ensure!(
+            refused.is_none(),
+            "the shipped Role is too small: {refused:?}"
+        );
+        Ok(())
+    }
+
+    /// Names of what is in the namespaces and was not there at the start.
+    ///
+    /// # Errors
+    /// The cluster does not answer.
+    pub fn leftovers(&self) -> Result<Vec<String>> {
+        const KINDS: &str = "jobs,pods,secrets,configmaps,services,persistentvolumeclaims";
+        const OURS: [&str; 3] = [
+            "secret/registry",
+            "configmap/authorities",
+            "configmap/kube-root-ca.crt",
+        ];
+        let mut left = Vec::new();
+        for namespace in &self.namespaces {
+            let names = namespace.kubectl(&["get", KINDS, "-o", "name"])?.stdout;
+            left.extend(names.lines().map(str::to_owned));
+        }
+        left.retain(|name| !OURS.contains(&name.as_str()));
+        Ok(left)
+    }
+
+    /// The digest that the registry has for a tag; `None` when it has none.
+    ///
+    /// # Errors
+    /// The registry does not answer.
+    pub fn pushed_digest(&self, repository: &str, tag: &str) -> Result<Option<String>> {
+        let credentials = std::fs::read_to_string(variable("POLYAXON_E2E_CLUSTER_CREDENTIALS")?)?;
+        let authority = variable("POLYAXON_E2E_CLUSTER_CA")?;
+        let url = format!(
+            "https://{}/v2/{repository}/manifests/{tag}",
+            self.testbed().registry
+        );
+        let accept = "Accept: application/vnd.docker.distribution.manifest.v2+json, \
+                      application/vnd.oci.image.manifest.v1+json";
+        let answer = run(
+            Command::new("curl")
+                .args([
+                    "--silent",
+                    "--head",
+                    "--noproxy",
+                    "*",
+                    "--cacert",
+                    &authority,
+                ])
+                .args(["--user", credentials.trim(), "--header", accept, &url]),
+            LIMIT,
+        )?
+        .expect_status(0)?;
+        Ok(answer.stdout.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("docker-content-digest")
+                .then(|| value.trim().to_owned())
+        }))
+    }
+}
+
+impl Deref for ClusterServices {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
+}
+
+impl DerefMut for ClusterServices {
+    fn deref_mut(&mut self) -> &mut Services {
+        &mut self.services
+    }
+}
+
+impl Drop for ClusterServices {
+    fn drop(&mut self) {
+        // Before the namespaces: it would go on in them.
+        let _ = self.services.kill_agent();
+    }
+}

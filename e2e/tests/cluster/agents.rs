@@ -1,0 +1,48 @@
+//! Several processes of one agent: the one that leads works, another takes over, and two that both lead do no harm.
+
+use anyhow::{Result, ensure};
+use polyaxon_e2e::build::{print_lines, wait_for_text};
+use polyaxon_e2e::cluster::ClusterServices;
+
+use crate::kill::check;
+use crate::operation;
+
+/// Lines of a build that takes longer than a Lease that nobody renews.
+const LINES: usize = 60;
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn an_agent_that_stands_by_takes_over_what_runs() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let mut cluster = ClusterServices::start()?;
+    let _standby = cluster.start_standby_agent()?;
+    let uuid = cluster.queue(&operation("handed-over", &print_lines(LINES, "0.4")))?;
+    wait_for_text(&cluster, &uuid, "line-3-end")?;
+    cluster.kill_agent()?;
+    // Nobody but the other one can start it.
+    let next = cluster.queue(&operation("after", &print_lines(1, "0")))?;
+    check(&cluster, &uuid, LINES)?;
+    check(&cluster, &next, 1)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn two_agents_that_both_lead_build_once() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let cluster = ClusterServices::start()?;
+    let running = cluster.queue(&operation("first", &print_lines(LINES, "0.2")))?;
+    wait_for_text(&cluster, &running, "line-3-end")?;
+    // It has the name by which the first one holds the Lease.
+    let second = cluster.start_second_agent()?;
+    let queued = cluster.queue(&operation("second", &print_lines(LINES, "0.1")))?;
+    for uuid in [&running, &queued] {
+        wait_for_text(&cluster, uuid, "line-9-end")?;
+        let jobs = cluster.objects("jobs", uuid)?;
+        ensure!(jobs.len() == 1, "{} Jobs of one run", jobs.len());
+    }
+    check(&cluster, &running, LINES)?;
+    check(&cluster, &queued, LINES)?;
+    drop(second);
+    let after = cluster.queue(&operation("third", &print_lines(1, "0")))?;
+    check(&cluster, &after, 1)
+}

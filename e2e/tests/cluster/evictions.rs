@@ -1,0 +1,82 @@
+//! Builds that the cluster moves away: by its API, and for what they write.
+
+use anyhow::{Context, Result, ensure};
+use polyaxon_e2e::build::{check_one_end, ended, wait_for_text};
+use polyaxon_e2e::cluster::{ClusterServices, kubectl};
+use serde_json::json;
+
+use crate::failures::{class, with_resources};
+use crate::operation;
+
+/// Asks the cluster to move the pod of a run away, as draining its node does.
+fn evict(cluster: &ClusterServices, uuid: &str) -> Result<()> {
+    let pods = cluster.objects("pods", uuid)?;
+    let metadata = &pods.first().context("no pod")?["metadata"];
+    let (name, namespace) = (&metadata["name"], &metadata["namespace"]);
+    let eviction = json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": namespace},
+        "deleteOptions": {"gracePeriodSeconds": 1},
+    });
+    let file = cluster.path("eviction.json");
+    std::fs::write(&file, eviction.to_string())?;
+    let path = format!(
+        "/api/v1/namespaces/{}/pods/{}/eviction",
+        namespace.as_str().unwrap_or_default(),
+        name.as_str().unwrap_or_default()
+    );
+    kubectl(&["create", "--raw", &path, "-f", &file.display().to_string()])?;
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn an_evicted_build_is_built_again_and_counts_as_no_retry() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let cluster = ClusterServices::start()?;
+    let once =
+        operation("evicted", "echo begun; sleep 8").replace("maxRetries: 0", "maxRetries: 1");
+    let uuid = cluster.queue(&once)?;
+    wait_for_text(&cluster, &uuid, "begun")?;
+    evict(&cluster, &uuid)?;
+    let run = ended(&cluster, &uuid)?;
+    ensure!(run["status"] == "succeeded", "{run:#}");
+    ensure!(run["attempt"] == 2 && run["max_attempts"] == 3, "{run:#}");
+    let first = &run["earlier_attempts"][0];
+    ensure!(class(first)? == "evicted", "{run:#}");
+    let begun = cluster
+        .logs(&uuid)?
+        .lines()
+        .filter(|line| *line == "begun")
+        .count();
+    ensure!(
+        begun == 2,
+        "the log of an attempt is lost, or doubled: {begun}"
+    );
+    check_one_end(&cluster, &uuid)?;
+    cluster.wait_until_gone(&uuid)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_build_that_writes_more_than_it_may_is_told_so_and_not_repeated() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let cluster = ClusterServices::start()?;
+    let greedy = operation(
+        "greedy",
+        "echo begun; dd if=/dev/zero of=/large bs=1M count=64; sleep 300",
+    )
+    .replace("maxRetries: 0", "maxRetries: 2");
+    let uuid = cluster.queue(&with_resources(
+        &greedy,
+        "{limits: {ephemeral-storage: 32Mi}}",
+    ))?;
+    let run = ended(&cluster, &uuid)?;
+    ensure!(run["status"] == "failed" && run["attempt"] == 1, "{run:#}");
+    ensure!(class(&run)? == "disk_full", "{run:#}");
+    let message = run["message"].to_string();
+    ensure!(message.contains("ephemeral"), "{run:#}");
+    ensure!(cluster.logs(&uuid)?.contains("begun"), "the log is lost");
+    cluster.wait_until_gone(&uuid)
+}
