@@ -19,7 +19,8 @@ up() {
         sysctl "${settings[@]}" >"$saved.part"
         mv "$saved.part" "$saved"
     fi
-    ip link add "$bridge" type bridge
+    # Without an address of its own it takes one of its pods', and every pod loses its way when that one goes.
+    ip link add "$bridge" address 0a:58:0a:f4:00:01 type bridge
     ip link set "$bridge" alias "$cluster_dir" up
     ip address add "$gateway/${pod_network#*/}" dev "$bridge"
     # An address of no Service must not leave the machine.
