@@ -202,8 +202,9 @@ pub(crate) async fn connect(
     namespace: &str,
     user_namespaces: UserNamespaces,
 ) -> Arc<KubernetesExecutor> {
+    let account = crate::account::kubeconfig(namespace);
     KubernetesExecutor::connect(KubernetesOptions {
-        kubeconfig: None,
+        kubeconfig: Some(account.path().to_owned()),
         context: None,
         namespace: namespace.to_owned(),
         additional_namespaces: Vec::new(),
@@ -218,7 +219,7 @@ pub(crate) async fn connect(
     .expect("connected")
 }
 
-fn run(arguments: &[&str]) -> std::process::Output {
+pub(crate) fn run(arguments: &[&str]) -> std::process::Output {
     Command::new(variable("POLYAXON_KUBECTL"))
         .args(arguments)
         .output()

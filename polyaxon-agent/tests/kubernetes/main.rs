@@ -6,6 +6,7 @@
     reason = "what a test expects is what it is about"
 )]
 
+mod account;
 mod cluster;
 mod leader;
 mod life;
