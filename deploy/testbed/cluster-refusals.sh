@@ -3,8 +3,8 @@
 #
 #   deploy/testbed/cluster-refusals.sh NAMESPACE-PREFIX...    accounts of namespaces that begin so
 #
-# What the log of the API server says counts since `cluster.sh up`. Requests of curl are those of tests that want to be
-# refused. An existing cluster has no log that could be read: nothing is looked at there.
+# What the log of the API server says counts since `cluster.sh up`. Requests of curl and kubectl are those of tests that want
+# to be refused. An existing cluster has no log that could be read: nothing is looked at there.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=cluster-settings.sh
 source "$(dirname "$0")/cluster-settings.sh"
@@ -14,11 +14,15 @@ source "$(dirname "$0")/cluster-settings.sh"
 log=$cluster_dir/audit.log
 [ -s "$log" ] || cluster_fail "\`$log\` is empty: the API server writes no audit log"
 
-# A namespace that goes away refuses creations, too, and so does Pod Security; neither is a matter of Roles.
+# Neither Pod Security nor a namespace that goes away are matters of Roles. While a server starts, or the Role goes away with its
+# namespace, it refuses what it allows else.
 # shellcheck disable=SC2016 # a filter of jq
-refused=$(jq --raw-output '
-    select((.user.username | split(":")) as $name | $name[1] == "serviceaccount" and any($ARGS.positional[]; . as $prefix | $name[2] | startswith($prefix)))
-    | select(.responseStatus.code == 403 and .annotations["authorization.k8s.io/decision"] == "forbid")
-    | select(.userAgent // "" | startswith("curl/") | not)
-    | "\(.user.username): \(.verb) \(.requestURI)"' "$log" --args "$@" | sort | uniq --count)
+refused=$(jq --null-input --raw-output '
+    def what: "\(.user.username): \(.verb) \(.objectRef | [.namespace, .apiGroup, .resource, .subresource] | map(. // empty) | join("/"))";
+    reduce (inputs
+        | select((.user.username | split(":")) as $name | $name[1] == "serviceaccount" and any($ARGS.positional[]; . as $prefix | $name[2] | startswith($prefix)))
+        | select(.userAgent // "" | test("^(curl|kubectl)/") | not)) as $event ({};
+        ($event | what) as $key | $event.annotations["authorization.k8s.io/decision"] as $decision |
+        if $decision == "allow" then .[$key] = 0 elif $decision == "forbid" and .[$key] != 0 then .[$key] += 1 else . end)
+    | to_entries[] | select(.value > 0) | "\(.value) times \(.key)"' "$log" --args "$@")
 [ -z "$refused" ] || cluster_fail "refused to accounts of ${*@Q}, their Role is too small:"$'\n'"$refused"

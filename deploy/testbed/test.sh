@@ -32,6 +32,7 @@ tests() {
         cargo_test --package polyaxon-agent --features failpoints,cluster-tests --test kubernetes \
             -- --include-ignored "$@" || failed=1
         cargo_test --package polyaxon-e2e --test cluster -- --include-ignored "$@" || failed=1
+        deploy/testbed/cluster-refusals.sh plx-e2e plx-agent || failed=1
         return "$failed"
     fi
     if [ "$part" = all ]; then
