@@ -74,28 +74,21 @@ impl AgentConfig {
                     } else {
                         key.to_owned()
                     };
-                    match typed(item).and_then(|connection: Connection| {
+                    let read = typed(item).and_then(|connection: Connection| {
                         check_connection(&connection).map(|()| connection)
-                    }) {
-                        Ok(connection) => Some(connection),
-                        Err(reason) => {
-                            errors.push(error(node, &path, &reason));
-                            None
-                        }
-                    }
+                    });
+                    read.map_err(|wrong| errors.push(wrong.diagnostic(node, &path)))
+                        .ok()
                 })
                 .collect()
         };
         let connections = list("connections");
         let artifacts_store = list("artifactsStore").into_iter().next();
-        let rest: Result<Catalog, String> = typed(Value::Object(known));
-        let mut catalog = match rest {
-            Ok(catalog) => catalog,
-            Err(reason) => {
-                errors.push(error(node, "", &reason));
-                Catalog::default()
-            }
-        };
+        let rest: Result<Catalog, Wrong> = typed(Value::Object(known));
+        let mut catalog = rest.unwrap_or_else(|wrong| {
+            errors.push(wrong.diagnostic(node, ""));
+            Catalog::default()
+        });
         catalog.connections = connections;
         catalog.artifacts_store = artifacts_store;
         check_names(node, &catalog, &mut errors);
@@ -111,44 +104,99 @@ impl AgentConfig {
     }
 }
 
-fn error(node: &Node, path: &str, reason: &str) -> Diagnostic {
-    let message = if path.is_empty() {
-        reason.to_owned()
-    } else {
-        format!("`{path}`: {reason}")
-    };
-    let diagnostic = Diagnostic::error(Code::BadAgentConfig, message).in_field(path);
-    match node.nearest(path).place() {
-        Some(place) => diagnostic.at(place),
-        None => diagnostic,
+/// What is wrong with a part of the file.
+struct Wrong {
+    /// The field, from the part on; empty for all of it.
+    field: String,
+    /// Whether the name of the field is what is wrong.
+    is_name: bool,
+    reason: String,
+}
+
+impl Wrong {
+    fn value(field: &str, reason: String) -> Self {
+        Self {
+            field: field.to_owned(),
+            is_name: false,
+            reason,
+        }
+    }
+
+    /// The finding about a part, at its place.
+    fn diagnostic(&self, node: &Node, part: &str) -> Diagnostic {
+        let path = match (part, self.field.as_str()) {
+            (part, "") => part.to_owned(),
+            ("", field) => field.to_owned(),
+            (part, field) => format!("{part}.{field}"),
+        };
+        let message = if path.is_empty() {
+            self.reason.clone()
+        } else {
+            format!("`{path}`: {}", self.reason)
+        };
+        let name = node.find_key(&path).filter(|_| self.is_name);
+        let diagnostic = Diagnostic::error(Code::BadAgentConfig, message).in_field(path.as_str());
+        match name.unwrap_or_else(|| node.nearest(&path)).place() {
+            Some(place) => diagnostic.at(place),
+            None => diagnostic,
+        }
     }
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|error| error.to_string())
+fn error(node: &Node, path: &str, reason: &str) -> Diagnostic {
+    Wrong::value(path, reason.to_owned()).diagnostic(node, "")
 }
 
-fn check_connection(connection: &Connection) -> Result<(), String> {
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Wrong> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let mut field = match error.path().to_string() {
+            path if path == "." => String::new(),
+            path => path,
+        };
+        let reason = error.into_inner().to_string();
+        let unknown = reason
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split('`').next());
+        if let Some(name) = unknown {
+            let parent = field.strip_suffix(name).unwrap_or(&field);
+            field = match parent.trim_end_matches('.') {
+                "" => name.to_owned(),
+                parent => format!("{parent}.{name}"),
+            };
+        }
+        Wrong {
+            is_name: unknown.is_some(),
+            field,
+            reason,
+        }
+    })
+}
+
+fn check_connection(connection: &Connection) -> Result<(), Wrong> {
     if !KINDS.contains(&connection.kind.as_str()) {
         let kinds = KINDS.iter().copied();
         let help = match crate::model::nearest(&connection.kind, kinds) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("write one of {}", KINDS.join(", ")),
         };
-        return Err(format!(
-            "`{}` is not a kind of connection; {help}",
-            connection.kind
-        ));
+        let reason = format!("`{}` is not a kind of connection; {help}", connection.kind);
+        return Err(Wrong::value("kind", reason));
     }
     let missing = connection.missing_fields();
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(format!(
+        let reason = format!(
             "a connection of kind `{}` needs `schema: {{{}: ...}}`",
             connection.kind,
             missing.join(": ..., ")
-        ))
+        );
+        let field = if connection.schema.is_some() {
+            "schema"
+        } else {
+            "kind"
+        };
+        Err(Wrong::value(field, reason))
     }
 }
 
@@ -276,6 +324,43 @@ mod tests {
         ] {
             let report = read(text).expect_err("refused");
             assert!(report.to_string().contains(expected), "{text}: {report}");
+        }
+    }
+
+    #[test]
+    fn just_what_is_wrong_is_underlined() {
+        for (text, expected) in [
+            ("connections: [{name: a, kind: registri}]\n", "registri"),
+            ("connections: [{name: a, kind: s3}]\n", "s3"),
+            (
+                "connections: [{name: a, kind: s3, schema: {buckt: b}}]\n",
+                "{buckt: b}",
+            ),
+            ("connections: [{name: a, kind: git, ur: x}]\n", "ur"),
+            (
+                "connections: [{name: a, kind: git, secret: {name: s, mountPth: /a}}]\n",
+                "mountPth",
+            ),
+            (
+                "connections: [{name: a, kind: git, secret: {name: s, mount_path: 7}}]\n",
+                "7",
+            ),
+            (
+                "connections: [{name: a, kind: git, secret: {name: s, items: [k, [l]]}}]\n",
+                "[l]",
+            ),
+            (
+                "connections: [{name: a, kind: git, secret: {name: s, defaultMode: rw}}]\n",
+                "rw",
+            ),
+            ("connections: [{name: a}]\n", "{name: a}"),
+            ("artifactsStore: {name: a, kind: git}\n", "git"),
+            ("additionalNamespaces: [a, {b: c}]\n", "{b: c}"),
+            ("init: {imagePullPolcy: Always}\n", "imagePullPolcy"),
+        ] {
+            let report = read(text).expect_err("refused");
+            let place = report.diagnostics()[0].place.as_ref().expect("a place");
+            assert_eq!(&text[place.range.clone()], expected, "{text}: {report}");
         }
     }
 }

@@ -22,6 +22,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use crate::legacy;
+use crate::model::check_is_mapping;
 use crate::source::Source;
 use crate::yaml::{self, Node};
 
@@ -119,13 +120,7 @@ fn refuse_duplicates(mut warnings: Vec<Diagnostic>) -> Result<(), Report> {
 }
 
 fn check_root(source: &Source, node: &Node) -> Result<(), Report> {
-    if node.value.as_mapping().is_none() {
-        let message = format!("a Polyaxonfile is a mapping, not {}", node.value.describe());
-        let mut diagnostic = Diagnostic::error(Code::NotAMapping, message)
-            .with_help("it starts with fields such as `kind: operation`");
-        diagnostic.place = node.place();
-        return Err(diagnostic.into());
-    }
+    check_is_mapping(node)?;
     if legacy::is_legacy(node) {
         let name = source.name();
         let message =

@@ -173,6 +173,27 @@ pub(crate) fn replicas_of(kind: &str) -> Option<&'static Model> {
     }
 }
 
+/// The sections of a run that become pods, by the names on the way to them: of a job the run itself, of a run of
+/// several pods each replica that is there.
+pub(crate) fn pods_of(run: &Json) -> Vec<Vec<String>> {
+    let kind = run.get("kind").and_then(Json::as_str).unwrap_or_default();
+    if replicas_of(kind).is_none() {
+        return vec![Vec::new()];
+    }
+    let mut found = Vec::new();
+    for (name, value) in run.as_object().into_iter().flatten() {
+        match value {
+            Json::Object(_) if is_replica(kind, name) => found.push(vec![name.clone()]),
+            Json::Object(groups) if kind == "raycluster" && name == "workers" => {
+                let groups = groups.iter().filter(|(_, group)| group.is_object());
+                found.extend(groups.map(|(group, _)| vec![name.clone(), group.clone()]));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Whether a field of a distributed run is a replica.
 pub(crate) fn is_replica(kind: &str, field: &str) -> bool {
     let field = runtime(kind).and_then(|model| model.field(field));

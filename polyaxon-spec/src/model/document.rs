@@ -7,7 +7,7 @@ use super::root::check_file;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::legacy;
 use crate::source::Source;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, Value};
 
 /// The root of a file.
 #[derive(Debug, Clone)]
@@ -24,7 +24,11 @@ impl Document {
     /// Reads and checks a file.
     pub(crate) fn read(source: &Source) -> Result<Self, Report> {
         let (mut node, mut warnings) = yaml::read(source)?;
-        if node.value.is_null() {
+        let is_nothing = match &node.value {
+            Value::Mapping(fields) => fields.is_empty(),
+            value => value.is_null(),
+        };
+        if is_nothing {
             let message = format!("`{}` is empty", source.name());
             return Err(Diagnostic::error(Code::Empty, message)
                 .with_help("write an operation or a component into it")
@@ -44,13 +48,7 @@ impl Document {
     }
 
     fn check(node: Node, warnings: Vec<Diagnostic>) -> Result<Self, Report> {
-        if node.value.as_mapping().is_none() {
-            let message = format!("a Polyaxonfile is a mapping, not {}", node.value.describe());
-            let mut diagnostic = Diagnostic::error(Code::NotAMapping, message)
-                .with_help("it starts with fields such as `kind: operation`");
-            diagnostic.place = node.place();
-            return Err(diagnostic.into());
-        }
+        check_is_mapping(&node)?;
         let mut checker = Checker {
             diagnostics: warnings,
             ..Checker::default()
@@ -83,6 +81,18 @@ impl Document {
         diagnostic.place = self.node.find("kind").and_then(Node::place);
         diagnostic.into()
     }
+}
+
+/// Refuses what is no mapping as the root of a file.
+pub(crate) fn check_is_mapping(node: &Node) -> Result<(), Report> {
+    if node.value.as_mapping().is_some() {
+        return Ok(());
+    }
+    let message = format!("a Polyaxonfile is a mapping, not {}", node.value.describe());
+    let mut diagnostic = Diagnostic::error(Code::NotAMapping, message)
+        .with_help("it starts with fields such as `kind: operation`");
+    diagnostic.place = node.place();
+    Err(diagnostic.into())
 }
 
 /// The warnings, where there is no error among them.

@@ -28,8 +28,8 @@ pub use suggest::nearest;
 pub use table::{CustomKind, Field, Kind, Model, Object};
 
 pub(crate) use checker::Checker;
-pub(crate) use distributed::{is_replica, replicas_of};
-pub(crate) use document::{Document, refuse_errors};
+pub(crate) use distributed::{is_replica, pods_of, replicas_of};
+pub(crate) use document::{Document, check_is_mapping, refuse_errors};
 pub(crate) use path::Path;
 pub(crate) use root::{REFERENCES, ROOT, SHORTCUTS};
 pub(crate) use run::{any_run, check_run, runtime_of, runtimes};

@@ -107,6 +107,20 @@ fn an_overlay_is_merged_by_its_own_strategy() {
 }
 
 #[test]
+fn an_overlay_says_something() {
+    let main = "kind: operation\nhubRef: a\n";
+    for nothing in ["", "{}\n", "null\n", "# a comment\n", "---\n...\n"] {
+        assert_eq!(
+            with_overlays(main, &[nothing]),
+            Err(Code::Empty),
+            "{nothing:?}"
+        );
+    }
+    let merged = with_overlays(main, &["isPreset: true\n"]).unwrap();
+    assert_eq!(merged, with_overlays(main, &[]).unwrap());
+}
+
+#[test]
 fn an_overlay_does_not_say_what_runs() {
     let main = "kind: operation\nhubRef: k\n";
     assert_eq!(

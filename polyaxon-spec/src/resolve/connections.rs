@@ -6,12 +6,14 @@ use super::context::Names;
 use super::render::failure;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Code, Diagnostic, MAX_DIAGNOSTICS, Report};
+use crate::model::pods_of;
+use crate::operation::join;
 use crate::params::{Params, declarations, type_of};
 use crate::template::is_template;
 use crate::types::IoType;
 
-/// Resolves `run.connections` and `run.init[].connection`, gives artifacts without a connection the default
-/// store, and puts inputs with `toInit` before the initializers of the run. A name that no agent has is reported where
+/// Resolves `connections` and `init[].connection` of each pod of the run, gives artifacts without a connection the
+/// default store, and puts inputs with `toInit` before the initializers. A name that no agent has is reported where
 /// the user wrote it: in the param that brought it, else in the run.
 pub(super) fn bind(
     document: &mut Value,
@@ -20,62 +22,99 @@ pub(super) fn bind(
     catalog: &Catalog,
 ) -> Result<(), Report> {
     let from_params = initializers(document, params)?;
-    let mut written = Written::new(params);
-    let Some(run) = document.get_mut("run").and_then(Value::as_object_mut) else {
+    let mut binding = Binding {
+        from_params,
+        names,
+        catalog,
+        written: Written::new(params),
+        unknown: Vec::new(),
+    };
+    let Some(run) = document.get_mut("run") else {
         return Ok(());
     };
-    if let Some(value) = run.get("connections").filter(|value| !value.is_null()) {
-        let listed = requested(value, names, &mut written)?;
-        run.insert("connections".into(), json!(listed));
+    for steps in pods_of(run) {
+        let mut field = "run".to_owned();
+        let mut section = &mut *run;
+        for step in &steps {
+            field = join(&field, step);
+            let Some(inner) = section.get_mut(step) else {
+                return Ok(());
+            };
+            section = inner;
+        }
+        if let Some(section) = section.as_object_mut() {
+            binding.section(section, &field)?;
+        }
     }
-    let mut inits = match run.get("init") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(text)) if is_template(text) => {
-            let rendered = names
-                .context
-                .value(text)
-                .map_err(|error| failure(&error, "run.init"))?;
-            match rendered {
-                Value::Array(items) => items,
-                Value::Null => Vec::new(),
-                _ => return Err(wrong("run.init", "`init` has to be a list")),
+    Report::from_diagnostics(binding.unknown).map_or(Ok(()), Err)
+}
+
+/// What the sections of a run are bound with, one after the other.
+struct Binding<'a> {
+    from_params: Vec<Value>,
+    names: &'a Names,
+    catalog: &'a Catalog,
+    written: Written<'a>,
+    unknown: Vec<Diagnostic>,
+}
+
+impl Binding<'_> {
+    /// The section of one pod, or of several that are alike.
+    fn section(&mut self, section: &mut Map<String, Value>, field: &str) -> Result<(), Report> {
+        let (names, catalog) = (self.names, self.catalog);
+        let field_of = |name: &str| format!("{field}.{name}");
+        if let Some(value) = section.get("connections").filter(|value| !value.is_null()) {
+            let listed = requested(value, &field_of("connections"), names, &mut self.written)?;
+            section.insert("connections".into(), json!(listed));
+        }
+        let list = field_of("init");
+        let mut inits = match section.get("init") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::String(text)) if is_template(text) => {
+                let rendered = names
+                    .context
+                    .value(text)
+                    .map_err(|error| failure(&error, &list))?;
+                match rendered {
+                    Value::Array(items) => items,
+                    Value::Null => Vec::new(),
+                    _ => return Err(wrong(&list, "`init` has to be a list")),
+                }
             }
-        }
-        Some(Value::Array(items)) => items.clone(),
-        Some(_) => return Err(wrong("run.init", "`init` has to be a list")),
-    };
-    for (index, init) in inits.iter_mut().enumerate() {
-        if let Some(init) = init.as_object_mut() {
-            bind_init(init, &format!("run.init[{index}]"), names, &mut written)?;
-        }
-    }
-    let had_none = inits.is_empty();
-    inits.splice(0..0, from_params);
-    for (index, init) in inits.iter_mut().enumerate() {
-        let Some(init) = init.as_object_mut() else {
-            continue;
+            Some(Value::Array(items)) => items.clone(),
+            Some(_) => return Err(wrong(&list, "`init` has to be a list")),
         };
-        default_store(init, &format!("run.init[{index}]"), catalog)?;
-    }
-    if !(had_none && inits.is_empty()) {
-        run.insert("init".into(), Value::Array(inits));
-    }
-    let references = named(run.get("connections"), "run.connections", Some)
-        .into_iter()
-        .chain(named(run.get("init"), "run.init", |init| {
-            init.get("connection")
-        }));
-    let mut unknown: Vec<Diagnostic> = Vec::new();
-    for (name, field) in references {
-        if unknown.len() < MAX_DIAGNOSTICS && catalog.connection(name).is_none() {
-            let field = written.field(name, field);
-            let finding = unknown_connection(name, &field, catalog);
-            if !unknown.contains(&finding) {
-                unknown.push(finding);
+        for (index, init) in inits.iter_mut().enumerate() {
+            if let Some(init) = init.as_object_mut() {
+                bind_init(init, &format!("{list}[{index}]"), names, &mut self.written)?;
             }
         }
+        let had_none = inits.is_empty();
+        inits.splice(0..0, self.from_params.iter().cloned());
+        for (index, init) in inits.iter_mut().enumerate() {
+            if let Some(init) = init.as_object_mut() {
+                default_store(init, &format!("{list}[{index}]"), catalog)?;
+            }
+        }
+        if !(had_none && inits.is_empty()) {
+            section.insert("init".into(), Value::Array(inits));
+        }
+        let references = named(section.get("connections"), &field_of("connections"), Some)
+            .into_iter()
+            .chain(named(section.get("init"), &list, |init| {
+                init.get("connection")
+            }));
+        for (name, field) in references {
+            if self.unknown.len() < MAX_DIAGNOSTICS && catalog.connection(name).is_none() {
+                let field = self.written.field(name, field);
+                let finding = unknown_connection(name, &field, catalog);
+                if !self.unknown.contains(&finding) {
+                    self.unknown.push(finding);
+                }
+            }
+        }
+        Ok(())
     }
-    Report::from_diagnostics(unknown).map_or(Ok(()), Err)
 }
 
 /// Which names of connections the run says itself; others come from params.
@@ -130,21 +169,26 @@ fn named<'a>(
         .collect()
 }
 
-/// Names in `run.connections`, once they are resolved.
+/// Names in `connections` of the pods of a run, once they are resolved.
 pub(crate) fn run_names(run: &Value) -> Vec<String> {
-    let items = run.get("connections").and_then(Value::as_array);
-    unique(items.into_iter().flatten().filter_map(Value::as_str))
+    unique(items_of_pods(run, "connections").filter_map(Value::as_str))
 }
 
-/// Names in `run.init[].connection`, once they are resolved.
+/// Names in `init[].connection` of the pods of a run, once they are resolved.
 pub(crate) fn init_names(run: &Value) -> Vec<String> {
-    let items = run.get("init").and_then(Value::as_array);
-    unique(
-        items
-            .into_iter()
-            .flatten()
-            .filter_map(|init| init.get("connection")?.as_str()),
-    )
+    unique(items_of_pods(run, "init").filter_map(|init| init.get("connection")?.as_str()))
+}
+
+/// The items of a list of each pod of a run.
+fn items_of_pods<'a>(run: &'a Value, list: &'a str) -> impl Iterator<Item = &'a Value> {
+    let sections = pods_of(run).into_iter().filter_map(move |steps| {
+        let mut steps = steps.iter();
+        steps.try_fold(run, |section, step| section.get(step))
+    });
+    sections.flat_map(move |section| {
+        let items = section.get(list).and_then(Value::as_array);
+        items.into_iter().flatten()
+    })
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -165,6 +209,7 @@ fn wrong(field: &str, message: &str) -> Report {
 
 fn requested(
     value: &Value,
+    list: &str,
     names: &Names,
     written: &mut Written<'_>,
 ) -> Result<Vec<String>, Report> {
@@ -172,18 +217,15 @@ fn requested(
         Value::String(text) => names
             .context
             .value(text)
-            .map_err(|error| failure(&error, "run.connections"))?,
+            .map_err(|error| failure(&error, list))?,
         other => other.clone(),
     };
     let Value::Array(items) = rendered else {
-        return Err(wrong(
-            "run.connections",
-            "`connections` has to be a list of names",
-        ));
+        return Err(wrong(list, "`connections` has to be a list of names"));
     };
     let mut listed = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        let field = format!("run.connections[{index}]");
+        let field = format!("{list}[{index}]");
         written.note(item);
         let rendered = match item {
             Value::String(text) => names

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::agent_config::AgentConfig;
+use crate::model::pods_of;
 use crate::source::Source;
 
 fn catalog() -> Catalog {
@@ -245,6 +246,58 @@ fn initializers_get_the_default_store_and_params_come_first() {
             {"git": {"url": "https://h/x", "revision": "1.5"}},
         ])
     );
+}
+
+#[test]
+fn every_pod_of_a_distributed_run_is_bound() {
+    for (kind, pods) in [
+        (
+            "tfjob",
+            json!({"chief": {}, "worker": {"init": [{"artifacts": {}}]}}),
+        ),
+        ("raycluster", json!({"head": {}, "workers": {"small": {}}})),
+        ("daskcluster", json!({"scheduler": {}, "worker": {}})),
+    ] {
+        let mut run = pods.clone();
+        run["kind"] = json!(kind);
+        for section in pods_of(&run) {
+            let pod = section.iter().fold(&mut run, |pod, step| &mut pod[step]);
+            pod["connections"] = json!(["{{ params.destination.connection }}"]);
+            pod["container"] =
+                json!({"image": "a", "args": ["{{ connections.registry.url }}", ""]});
+        }
+        let mut document = document();
+        document["run"] = run;
+        document["inputs"] = json!([
+            {"name": "repo", "type": "git", "toInit": true, "value": {"url": "https://h/r.git"}},
+        ]);
+        let params = serde_json::from_value(
+            json!({"destination": {"value": "a", "connection": "registry"}}),
+        );
+        let params = params.expect("params");
+        let compiled = CompiledOperation { document, params };
+        let resolved = preview(&compiled, &context(), &catalog()).expect("resolved");
+        let run = &resolved.document["run"];
+        assert_eq!(run.get("init"), None, "{kind}");
+        for section in pods_of(run) {
+            let pod = section.iter().fold(run, |pod, step| &pod[step]);
+            assert_eq!(
+                pod["connections"],
+                json!(["registry"]),
+                "{kind} {section:?}"
+            );
+            assert_eq!(
+                pod["container"]["args"],
+                json!(["r.example/team"]),
+                "{kind}"
+            );
+            assert_eq!(
+                pod["init"][0],
+                json!({"git": {"url": "https://h/r.git"}}),
+                "{kind}"
+            );
+        }
+    }
 }
 
 #[test]
