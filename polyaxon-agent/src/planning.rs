@@ -180,6 +180,7 @@ impl Planner for SpecPlanner {
             }
             _ => None,
         };
+        limit_to(&mut pod, item.remaining_ms);
         Ok(AttemptPlan {
             key: AttemptKey::new(item.run.clone(), item.attempt),
             fence: item.fence,
@@ -225,6 +226,17 @@ impl SpecPlanner {
             digest_file: build.digest_file,
             pushes: build.pushes,
         }
+    }
+}
+
+/// The time of a run is for all its attempts: this one gets the rest.
+fn limit_to(pod: &mut PodPlan, remaining_ms: Option<u64>) {
+    let timeout = pod
+        .termination
+        .as_mut()
+        .and_then(|limits| limits.timeout_seconds.as_mut());
+    if let (Some(timeout), Some(remaining)) = (timeout, remaining_ms) {
+        *timeout = (*timeout).min(remaining.div_ceil(1000)).max(1);
     }
 }
 
@@ -370,6 +382,26 @@ component:
                 .contains(&"--registry-mirror=127.0.0.1:5000".to_owned())
         );
         assert_eq!(planner.plan(&item(BUILD)).expect("planned"), plan);
+    }
+
+    #[test]
+    fn an_attempt_gets_the_rest_of_the_time() {
+        let text = BUILD.replacen("params:", "termination: {timeout: 100}\nparams:", 1);
+        let planner = planner(AGENT);
+        for (remaining_ms, timeout) in [
+            (None, 100),
+            (Some(40_001), 41),
+            (Some(900_000), 100),
+            (Some(0), 1),
+        ] {
+            let item = LeaseItem {
+                remaining_ms,
+                ..item(&text)
+            };
+            let plan = planner.plan(&item).expect("planned");
+            let limits = plan.pod.termination.expect("limits");
+            assert_eq!(limits.timeout_seconds, Some(timeout), "{remaining_ms:?}");
+        }
     }
 
     #[test]
