@@ -5,25 +5,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::classify::BuildLog;
 use crate::executor::LogPiece;
+use crate::logs::Position;
 
 /// Bytes kept of what other containers wrote last.
 const MAX_TAIL: usize = 8 * 1024;
 
-/// Where the reader of one container is.
+/// What is known of one container's output.
 #[derive(Debug, Default)]
-struct Position {
-    /// In bytes of raw output.
-    read: u64,
-    /// End of what was taken.
-    taken: u64,
-    /// The end of the output, of containers other than main.
+struct Output {
+    /// Where its reader is.
+    position: Position,
+    /// Its end, of containers other than main.
     tail: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     log: BuildLog,
-    positions: BTreeMap<String, Position>,
+    outputs: BTreeMap<String, Output>,
     dockerfile: Option<String>,
     /// Digest by name of base image, as registries told it.
     base_digests: BTreeMap<String, String>,
@@ -50,10 +49,10 @@ impl BuildObserver {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reader of a container starts over at the first byte.
+    /// The reader of a container starts over.
     pub fn rewind(&self, container: &str) {
-        if let Some(position) = self.lock().positions.get_mut(container) {
-            position.read = 0;
+        if let Some(output) = self.lock().outputs.get_mut(container) {
+            output.position.rewind();
         }
     }
 
@@ -61,30 +60,32 @@ impl BuildObserver {
     /// reader started over counts once.
     pub fn push(&self, container: &str, piece: &LogPiece, now_ns: i64) {
         let mut state = self.lock();
-        let State { log, positions, .. } = &mut *state;
-        let position = positions.entry(container.to_owned()).or_default();
-        let start = position.read;
-        position.read += piece.data.len() as u64;
-        let known = usize::try_from(position.taken.saturating_sub(start)).unwrap_or(usize::MAX);
-        let Some(new) = piece.data.get(known..).filter(|new| !new.is_empty()) else {
-            return;
-        };
-        position.taken = position.read;
-        if container == self.main {
-            log.push(new, Some(written_at(piece.at_ns, now_ns)));
+        let State { log, outputs, .. } = &mut *state;
+        let output = outputs.entry(container.to_owned()).or_default();
+        let fresh = output.position.take(piece);
+        if fresh.data.is_empty() {
             return;
         }
-        position.tail.extend_from_slice(new);
-        let surplus = position.tail.len().saturating_sub(MAX_TAIL);
-        position.tail.drain(..surplus);
+        if container == self.main {
+            let at_ns = Some(written_at(piece.at_ns, now_ns));
+            if fresh.gap {
+                // What follows is not the rest of a line.
+                log.push(b"\n", at_ns);
+            }
+            log.push(&fresh.data, at_ns);
+            return;
+        }
+        output.tail.extend_from_slice(&fresh.data);
+        let surplus = output.tail.len().saturating_sub(MAX_TAIL);
+        output.tail.drain(..surplus);
     }
 
     /// What a container other than main wrote last.
     pub(super) fn tail(&self, container: &str) -> String {
         let state = self.lock();
-        let tail = state.positions.get(container);
-        tail.map_or_else(String::new, |position| {
-            String::from_utf8_lossy(&position.tail).into_owned()
+        let output = state.outputs.get(container);
+        output.map_or_else(String::new, |output| {
+            String::from_utf8_lossy(&output.tail).into_owned()
         })
     }
 

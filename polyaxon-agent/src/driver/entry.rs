@@ -19,6 +19,8 @@ pub(super) struct Entry {
     pub(super) fence: Arc<AtomicU64>,
     /// Reads the log of a build.
     pub(super) observer: Option<Arc<BuildObserver>>,
+    /// Its object was not made by this process: another one may have read logs.
+    pub(super) is_adopted: bool,
     /// Ended with the entry.
     pub(super) tasks: JoinSet<()>,
     /// Number of the last report. It starts at the session's epoch, so that an agent that was
@@ -43,6 +45,7 @@ impl Entry {
             observer,
             plan,
             fence: Arc::new(AtomicU64::new(fence)),
+            is_adopted: true,
             tasks: JoinSet::new(),
             seq: epoch << 32,
         }

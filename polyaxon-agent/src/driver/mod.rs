@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::entry::Entry;
-use self::tasks::{Message, Tools};
+use self::tasks::{LogsOf, Message, Tools};
 use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::confirmation::Confirmer;
@@ -348,6 +348,7 @@ impl Driver {
             }
             Action::AckLaunch(outcome) => {
                 let rejected = matches!(outcome, LaunchOutcome::Rejected { .. });
+                entry.is_adopted = !matches!(outcome, LaunchOutcome::Created { .. });
                 self.outbox.launched(Launch {
                     key: key.clone(),
                     fence: Arc::clone(&entry.fence),
@@ -366,11 +367,12 @@ impl Driver {
             }
             Action::Run => {
                 if let Some(plan) = entry.plan.clone() {
-                    let fence = Arc::clone(&entry.fence);
-                    let observer = entry.observer.clone();
-                    entry
-                        .tasks
-                        .spawn(self.tools.clone().watch(plan, fence, observer));
+                    let logs = LogsOf {
+                        fence: Arc::clone(&entry.fence),
+                        observer: entry.observer.clone(),
+                        is_adopted: entry.is_adopted,
+                    };
+                    entry.tasks.spawn(self.tools.clone().watch(plan, logs));
                 }
             }
             Action::Report(update) => {

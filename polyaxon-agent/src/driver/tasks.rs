@@ -76,19 +76,14 @@ impl Tools {
     }
 
     /// Watches an attempt to its end and ships the output of every container that starts.
-    pub(super) async fn watch(
-        self,
-        plan: Arc<AttemptPlan>,
-        fence: Arc<AtomicU64>,
-        observer: Option<Arc<BuildObserver>>,
-    ) {
+    pub(super) async fn watch(self, plan: Arc<AttemptPlan>, logs: LogsOf) {
+        let observer = logs.observer.clone();
         let main = plan.pod.main().map(|main| main.name.clone());
         let mut followers = Followers {
             tools: self.clone(),
             key: plan.key.clone(),
-            fence,
+            logs,
             main,
-            observer: observer.clone(),
             names: HashSet::new(),
             tasks: JoinSet::new(),
         };
@@ -184,14 +179,22 @@ impl Tools {
     }
 }
 
+/// How the output of an attempt is read.
+pub(super) struct LogsOf {
+    /// Fence of the attempt.
+    pub(super) fence: Arc<AtomicU64>,
+    /// Reads along if it is a build.
+    pub(super) observer: Option<Arc<BuildObserver>>,
+    /// Another process may have read a part.
+    pub(super) is_adopted: bool,
+}
+
 /// One task per container that has output.
 struct Followers {
     tools: Tools,
     key: AttemptKey,
-    fence: Arc<AtomicU64>,
+    logs: LogsOf,
     main: Option<String>,
-    /// Reads along if it is a build.
-    observer: Option<Arc<BuildObserver>>,
     names: HashSet<String>,
     tasks: JoinSet<()>,
 }
@@ -221,12 +224,16 @@ impl Followers {
             attempt: self.key.clone(),
             container: name.clone(),
         };
-        let feed = self.tools.shipper.feed(container, Arc::clone(&self.fence));
+        let logs = &self.logs;
+        let feed = self
+            .tools
+            .shipper
+            .feed(container, Arc::clone(&logs.fence), logs.is_adopted);
         let (executor, key) = (Arc::clone(&self.tools.executor), self.key.clone());
         let ambience = self.tools.ambience.clone();
         let readers = Readers {
             feed,
-            observer: self.observer.clone(),
+            observer: logs.observer.clone(),
         };
         self.tasks.spawn(async move {
             follow(executor.as_ref(), &key, &name, &readers, &ambience).await;

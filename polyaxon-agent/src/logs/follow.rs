@@ -12,7 +12,7 @@ use crate::build_report::BuildObserver;
 use crate::executor::{Executor, ExecutorError};
 
 /// Reads a container's output until the container has ended and feeds all of it; a reader that
-/// breaks starts over.
+/// breaks starts over. What can never be read any more leaves a mark.
 pub async fn follow(
     executor: &dyn Executor,
     key: &AttemptKey,
@@ -21,17 +21,30 @@ pub async fn follow(
     ambience: &Ambience,
 ) {
     let mut backoff = ambience.backoff();
+    let mut had_end = false;
+    readers.feed.ready().await;
     loop {
         match readers.read(executor, key, container, true, ambience).await {
             // The end of a followed log can come before its last lines: read it once more.
-            Ok(()) => match readers
-                .read(executor, key, container, false, ambience)
-                .await
-            {
-                Ok(()) | Err(ExecutorError::Gone(_)) => break,
-                Err(error) => tracing::debug!(%key, container, %error, "the log's end is unread"),
-            },
-            Err(ExecutorError::Gone(_)) => break,
+            Ok(()) => {
+                had_end = true;
+                match readers
+                    .read(executor, key, container, false, ambience)
+                    .await
+                {
+                    Ok(()) | Err(ExecutorError::Gone(_)) => break,
+                    Err(error) => {
+                        tracing::debug!(%key, container, %error, "the log's end is unread");
+                    }
+                }
+            }
+            Err(ExecutorError::Gone(_)) if had_end => break,
+            Err(ExecutorError::Gone(reason)) => {
+                tracing::warn!(%key, container, reason, "the rest of the log cannot be read");
+                let why = format!("the rest of the output could not be read: {reason}");
+                readers.feed.lose_rest(now_ns(ambience), &why);
+                break;
+            }
             Err(error) => tracing::debug!(%key, container, %error, "the log broke off"),
         }
         backoff.wait().await;

@@ -9,7 +9,7 @@ use polyaxon_proto::agent::v1::{PushLogsRequest, PushLogsResponse, Session};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::window::{ContainerKey, Window};
+use super::window::{Answer, ContainerKey, Window};
 use crate::attempt::AttemptKey;
 use crate::executor::LogPiece;
 use crate::hub::{HubClient, HubError};
@@ -41,13 +41,18 @@ pub struct Shipper {
 }
 
 impl Shipper {
-    /// A feed for one container's output, from its first byte.
-    pub fn feed(&self, key: ContainerKey, fence: Arc<AtomicU64>) -> Feed {
+    /// A feed for one container's output, from its first byte, or from where another process was when the attempt is an
+    /// adopted one.
+    pub fn feed(&self, key: ContainerKey, fence: Arc<AtomicU64>, is_adopted: bool) -> Feed {
         self.shared
             .lock()
             .entry(key.clone())
             .or_insert_with(|| Slot {
-                window: Window::default(),
+                window: if is_adopted {
+                    Window::of_adopted()
+                } else {
+                    Window::default()
+                },
                 fence,
             });
         Feed {
@@ -149,7 +154,13 @@ impl Shipper {
             container: answer.container.clone(),
         };
         if let Some(slot) = self.shared.lock().get_mut(&key) {
-            slot.window.acknowledge(answer.acked_offset);
+            slot.window.acknowledge(Answer {
+                acked: answer.acked_offset,
+                first_at_ns: answer.first_at_ns,
+                last_at_ns: answer.last_at_ns,
+                last_bytes: answer.last_bytes,
+                ended: answer.ended,
+            });
         }
         self.shared.progress.notify_waiters();
     }
@@ -162,9 +173,20 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The reader starts over at the first byte.
+    /// Returns when it is known how far the log is.
+    pub async fn ready(&self) {
+        self.shared.work.notify_one();
+        self.until(Window::is_ready).await;
+    }
+
+    /// The reader starts over.
     pub fn rewind(&self) {
         self.with(Window::rewind);
+    }
+
+    /// The rest of the output can never be read.
+    pub fn lose_rest(&self, at_ns: i64, why: &str) {
+        self.with(|window| window.lose_rest(at_ns, why));
     }
 
     /// Takes in the next piece; waits while too much is not acknowledged.

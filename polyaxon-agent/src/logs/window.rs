@@ -1,14 +1,16 @@
 //! The part of one container's output that the hub has not acknowledged yet.
 //!
 //! Offsets count the bytes of the raw output, both streams in the order in which the engine
-//! keeps them, line ends included. The engine hands the output out from its start each time it
-//! is asked, so a reader that starts over is trimmed here to what is new.
+//! keeps them, line ends included. A reader that starts over is trimmed here to what is new.
+//! The window of an attempt that another process may have read before begins with a question to
+//! the hub: how far is the log?
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use polyaxon_proto::agent::v1::LogRecord;
 
+use super::position::Position;
 use crate::attempt::AttemptKey;
 use crate::executor::LogPiece;
 
@@ -17,6 +19,12 @@ pub const MAX_CHUNK: usize = 64 * 1024;
 
 /// Bytes that are kept for sending again; reading waits beyond that.
 pub const MAX_UNACKED: u64 = 1024 * 1024;
+
+/// Why a stretch is missing that a node does not have any more.
+const ROTATED: &str = "what stood here was gone before it could be read: the log was rotated away, or the container was started anew";
+
+/// Longest reason of a mark, in bytes.
+const MAX_WHY: usize = 512;
 
 /// Which container's output.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,15 +54,43 @@ impl Chunk {
     }
 }
 
+/// What the hub says about a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// Everything before this is durable.
+    pub acked: u64,
+    /// Time of its first record; 0: there is none, or nobody asked.
+    pub first_at_ns: i64,
+    /// Time of its last record.
+    pub last_at_ns: i64,
+    /// Bytes at its end with that time.
+    pub last_bytes: u64,
+    /// All of it is there.
+    pub ended: bool,
+}
+
+/// Whether it is known how far the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Start {
+    /// It is.
+    #[default]
+    Known,
+    /// The hub has to be asked.
+    Unasked,
+    /// It was asked on the present stream.
+    Asked,
+}
+
 /// Output between the engine and the hub.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
-    /// Where the reader is.
-    read: u64,
-    /// End of what was taken in.
-    taken: u64,
+    start: Start,
+    /// Where the reader is, and the end of what was taken in.
+    position: Position,
     /// End of what is durable in the hub.
     acked: u64,
+    /// The hub had all of it before this process began.
+    complete: bool,
     chunks: VecDeque<Chunk>,
     /// How many chunks, from the front, were sent on the present stream.
     sent: usize,
@@ -63,48 +99,68 @@ pub struct Window {
 }
 
 impl Window {
-    /// The reader starts over at the first byte.
+    /// A window onto a log of which the hub may have a part.
+    pub fn of_adopted() -> Self {
+        Self {
+            start: Start::Unasked,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the reader may begin.
+    pub fn is_ready(&self) -> bool {
+        self.start == Start::Known
+    }
+
+    /// The reader starts over.
     pub fn rewind(&mut self) {
-        self.read = 0;
+        self.position.rewind();
     }
 
     /// Takes in what the reader got next; what was taken in before is dropped.
     pub fn push(&mut self, piece: &LogPiece) {
-        let start = self.read;
-        self.read += piece.data.len() as u64;
-        let from = self.taken.max(self.acked);
-        if self.read <= from || self.finished {
-            self.taken = self.taken.max(self.read.min(from));
+        if self.finished {
             return;
         }
-        let skip = usize::try_from(from.saturating_sub(start)).unwrap_or(usize::MAX);
-        let mut rest = piece.data.slice(skip.min(piece.data.len())..);
-        self.taken = from.max(start);
+        self.position.advance(self.acked);
+        let fresh = self.position.take(piece);
+        let mut rest = fresh.data;
+        let mut offset = self.position.taken() - rest.len() as u64;
+        if fresh.gap {
+            self.append(offset - 1, 1, mark(piece.at_ns, ROTATED));
+        }
         while !rest.is_empty() {
             let part = rest.split_to(rest.len().min(MAX_CHUNK));
-            self.append(piece, &part);
+            let length = part.len() as u64;
+            self.append(offset, length, record(piece, &part));
+            offset += length;
         }
     }
 
-    fn append(&mut self, piece: &LogPiece, part: &Bytes) {
-        let len = part.len() as u64;
-        let record = record(piece, part);
+    /// The rest of the output can never be read.
+    pub fn lose_rest(&mut self, at_ns: i64, why: &str) {
+        if self.finished || self.complete {
+            return;
+        }
+        self.position.advance(self.acked);
+        self.append(self.position.taken(), 1, mark(at_ns, why));
+        self.position.mark();
+    }
+
+    fn append(&mut self, offset: u64, len: u64, record: LogRecord) {
         let open = self.chunks.len() > self.sent;
         match self.chunks.back_mut() {
-            Some(last)
-                if open && last.end() == self.taken && last.len + len <= MAX_CHUNK as u64 =>
-            {
+            Some(last) if open && last.end() == offset && last.len + len <= MAX_CHUNK as u64 => {
                 last.len += len;
                 last.records.push(record);
             }
             _ => self.chunks.push_back(Chunk {
-                offset: self.taken,
+                offset,
                 len,
                 records: vec![record],
                 eof: false,
             }),
         }
-        self.taken += len;
     }
 
     /// The container has ended and everything was taken in.
@@ -114,7 +170,7 @@ impl Window {
         }
         self.finished = true;
         self.chunks.push_back(Chunk {
-            offset: self.taken,
+            offset: self.position.taken().max(self.acked),
             len: 0,
             records: Vec::new(),
             eof: true,
@@ -124,18 +180,40 @@ impl Window {
     /// A new stream: what is not acknowledged goes again.
     pub fn reconnected(&mut self) {
         self.sent = 0;
+        if self.start == Start::Asked {
+            self.start = Start::Unasked;
+        }
     }
 
     /// The next message of the present stream.
     pub fn next_chunk(&mut self) -> Option<Chunk> {
+        if self.start == Start::Unasked {
+            self.start = Start::Asked;
+            return Some(Chunk {
+                offset: 0,
+                len: 0,
+                records: Vec::new(),
+                eof: false,
+            });
+        }
         let chunk = self.chunks.get(self.sent)?.clone();
         self.sent += 1;
         Some(chunk)
     }
 
-    /// The hub says that everything before `offset` is durable.
-    pub fn acknowledge(&mut self, offset: u64) {
-        self.acked = self.acked.max(offset);
+    /// The hub says how far the log is.
+    pub fn acknowledge(&mut self, answer: Answer) {
+        if self.start == Start::Asked {
+            self.start = Start::Known;
+            self.complete = answer.ended;
+            self.position = Position::behind(
+                answer.acked,
+                answer.first_at_ns,
+                answer.last_at_ns,
+                answer.last_bytes,
+            );
+        }
+        self.acked = self.acked.max(answer.acked);
         while self
             .chunks
             .front()
@@ -145,7 +223,7 @@ impl Window {
             self.sent = self.sent.saturating_sub(1);
         }
         let only_eof = self.chunks.front().is_some_and(|chunk| chunk.eof);
-        if only_eof && self.sent > 0 && self.acked >= self.taken {
+        if only_eof && self.sent > 0 && self.acked >= self.position.taken() {
             self.chunks.clear();
             self.sent = 0;
             self.done = true;
@@ -154,12 +232,22 @@ impl Window {
 
     /// Whether the reader should wait.
     pub fn is_full(&self) -> bool {
-        self.taken.saturating_sub(self.acked) >= MAX_UNACKED
+        self.position.taken().saturating_sub(self.acked) >= MAX_UNACKED
     }
 
     /// Whether everything, the end included, is durable.
     pub fn is_drained(&self) -> bool {
         self.done
+    }
+}
+
+/// A mark where output is missing.
+fn mark(at_ns: i64, why: &str) -> LogRecord {
+    let end = why.floor_char_boundary(MAX_WHY);
+    LogRecord {
+        at_ns,
+        gap: why.get(..end).unwrap_or_default().to_owned(),
+        ..LogRecord::default()
     }
 }
 
@@ -189,6 +277,13 @@ mod tests {
             at_ns: 7,
             stream: 1,
             data: Bytes::copy_from_slice(data),
+        }
+    }
+
+    fn acked(acked: u64) -> Answer {
+        Answer {
+            acked,
+            ..Answer::default()
         }
     }
 
@@ -256,11 +351,83 @@ mod tests {
     #[test]
     fn what_the_hub_has_already_is_skipped() {
         let mut window = Window::default();
-        window.acknowledge(6);
+        window.acknowledge(acked(6));
         window.push(&piece(b"one\n"));
         window.push(&piece(b"two\n"));
         let chunk = window.next_chunk().expect("a chunk");
         assert_eq!((chunk.offset, chunk.len), (6, 2));
+    }
+
+    fn at(at_ns: i64, data: &[u8]) -> LogPiece {
+        LogPiece {
+            at_ns,
+            ..piece(data)
+        }
+    }
+
+    #[test]
+    fn another_process_asks_first_and_goes_on_from_there() {
+        let mut window = Window::of_adopted();
+        assert!(!window.is_ready());
+        let asked = window.next_chunk().expect("a question");
+        assert!(asked.records.is_empty() && !asked.eof);
+        assert_eq!(window.next_chunk(), None);
+        window.reconnected();
+        assert!(window.next_chunk().is_some(), "the answer did not come");
+        window.acknowledge(Answer {
+            acked: 8,
+            first_at_ns: 1,
+            last_at_ns: 2,
+            last_bytes: 4,
+            ended: false,
+        });
+        assert!(window.is_ready());
+        let mut rotated = window.clone();
+        for piece in [at(1, b"one\n"), at(2, b"two\n"), at(3, b"three\n")] {
+            window.push(&piece);
+        }
+        let chunk = window.next_chunk().expect("a chunk");
+        assert_eq!((chunk.offset, chunk.len), (8, 6));
+        rotated.push(&at(9, b"four\n"));
+        let chunk = rotated.next_chunk().expect("a chunk");
+        assert_eq!(
+            (chunk.offset, chunk.len),
+            (8, 6),
+            "the mark counts one byte"
+        );
+        assert_eq!(chunk.records[0].gap, ROTATED);
+        assert_eq!(chunk.records[1].data.as_ref(), b"four");
+    }
+
+    #[test]
+    fn an_end_that_nobody_can_read_is_marked_once() {
+        let mut window = Window::default();
+        window.push(&at(1, b"one\n"));
+        window.lose_rest(5, "the node is gone");
+        window.finish();
+        window.lose_rest(5, "the node is gone");
+        let chunk = window.next_chunk().expect("a chunk");
+        let gaps: Vec<&str> = chunk.records.iter().map(|record| &record.gap[..]).collect();
+        assert_eq!(gaps, ["", "the node is gone"]);
+        assert_eq!(
+            window.next_chunk().map(|chunk| (chunk.offset, chunk.eof)),
+            Some((5, true))
+        );
+        window.acknowledge(acked(5));
+        assert!(window.is_drained());
+        // The hub has all of it already.
+        let mut window = Window::of_adopted();
+        let _question = window.next_chunk();
+        window.acknowledge(Answer {
+            ended: true,
+            ..acked(4)
+        });
+        window.lose_rest(5, "the pod is gone");
+        window.finish();
+        let end = window.next_chunk().expect("the end");
+        assert_eq!((end.offset, end.records.len(), end.eof), (4, 0, true));
+        window.acknowledge(acked(4));
+        assert!(window.is_drained());
     }
 
     #[test]
@@ -278,10 +445,10 @@ mod tests {
     fn an_empty_log_is_drained_by_the_answer_to_its_end() {
         let mut window = Window::default();
         window.finish();
-        window.acknowledge(0);
+        window.acknowledge(acked(0));
         assert!(!window.is_drained(), "nothing was sent yet");
         assert!(window.next_chunk().is_some_and(|chunk| chunk.eof));
-        window.acknowledge(0);
+        window.acknowledge(acked(0));
         assert!(window.is_drained());
     }
 
@@ -305,7 +472,7 @@ mod tests {
                     1 => if let Some(chunk) = window.next_chunk() {
                         hub.take(&chunk);
                     },
-                    2 => window.acknowledge(hub.bytes.len() as u64),
+                    2 => window.acknowledge(acked(hub.bytes.len() as u64)),
                     3 => window.reconnected(),
                     4 => { let _lost = window.next_chunk(); window.reconnected(); }
                     _ => { window.rewind(); at = 0; }
@@ -319,7 +486,7 @@ mod tests {
             while let Some(chunk) = window.next_chunk() {
                 hub.take(&chunk);
             }
-            window.acknowledge(hub.bytes.len() as u64);
+            window.acknowledge(acked(hub.bytes.len() as u64));
             prop_assert!(window.is_drained());
             prop_assert_eq!(&hub.bytes, &all);
             prop_assert!(hub.eof);

@@ -86,6 +86,12 @@ impl Entry {
         self.offset.saturating_add(span)
     }
 
+    /// Whether it says that something is missing.
+    #[must_use]
+    pub fn is_mark(&self) -> bool {
+        !matches!(self.content, Content::Data { .. })
+    }
+
     /// What is left of it from `offset` on; `None`: nothing.
     #[must_use]
     pub fn from(self, offset: u64) -> Option<Self> {

@@ -154,7 +154,8 @@ pub(super) fn wire_outcome(outcome: ReportOutcome) -> report_result::Outcome {
     }
 }
 
-fn cut(text: &str) -> String {
+/// The text, as far as it is kept.
+pub(super) fn cut(text: &str) -> String {
     text.get(..text.floor_char_boundary(MAX_TEXT))
         .unwrap_or_default()
         .to_owned()

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use super::agent_convert::{guarded, key, uuid};
+use super::agent_convert::{cut, guarded, key, uuid};
 use super::auth::still_admitted;
 use super::{errors, transfer};
 use crate::domain::access::Principal;
@@ -66,33 +66,43 @@ impl Intake {
                 batch.push(message);
             }
             for append in self.appends(batch).await? {
-                let key = append.key.clone();
-                let acked_offset = if self.is_owned(&key).await? {
-                    self.hub
-                        .logs
-                        .append(append)
-                        .await
-                        .map_err(transfer::failed)?
-                } else {
-                    tracing::warn!(
-                        run = key.run,
-                        agent = self.caller.name,
-                        "log of a run that the agent does not have"
-                    );
-                    append.end
-                };
-                let answer = PushLogsResponse {
-                    run: key.run,
-                    attempt: key.attempt,
-                    container: key.container,
-                    acked_offset,
-                    ..PushLogsResponse::default()
-                };
+                let answer = self.answer(append).await?;
                 if answers.send(Ok(answer)).await.is_err() {
                     return Ok(());
                 }
             }
         }
+    }
+
+    /// Writes output and says what is durable, and how far the log is if that is the question.
+    async fn answer(&mut self, append: Append) -> Result<PushLogsResponse, Status> {
+        let key = append.key.clone();
+        let mut answer = PushLogsResponse {
+            run: key.run.clone(),
+            attempt: key.attempt,
+            container: key.container.clone(),
+            acked_offset: append.end,
+            ..PushLogsResponse::default()
+        };
+        if !self.is_owned(&key).await? {
+            tracing::warn!(
+                run = key.run,
+                agent = self.caller.name,
+                "log of a run that the agent does not have"
+            );
+            return Ok(answer);
+        }
+        let asks = append.entries.is_empty() && !append.eof;
+        let logs = &self.hub.logs;
+        answer.acked_offset = logs.append(append).await.map_err(transfer::failed)?;
+        if asks {
+            let extent = logs.extent(&key).await.map_err(transfer::failed)?;
+            answer.first_at_ns = extent.first_at_ns;
+            answer.last_at_ns = extent.last_at_ns;
+            answer.last_bytes = extent.last_bytes;
+            answer.ended = extent.ended;
+        }
+        Ok(answer)
     }
 
     /// Joins messages for the same log.
@@ -192,10 +202,17 @@ fn entry(offset: u64, record: &LogRecord) -> Entry {
     Entry {
         offset,
         at_ns: record.at_ns,
-        content: Content::Data {
-            stream: if record.stream == 2 { 2 } else { 1 },
-            partial: record.partial,
-            data: record.data.clone(),
+        content: if record.gap.is_empty() {
+            Content::Data {
+                stream: if record.stream == 2 { 2 } else { 1 },
+                partial: record.partial,
+                data: record.data.clone(),
+            }
+        } else {
+            Content::Gap {
+                span: 1,
+                why: cut(&record.gap),
+            }
         },
     }
 }

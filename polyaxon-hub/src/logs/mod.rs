@@ -4,6 +4,7 @@
 //! is sealed: it goes to the log store under a name of its own, and the database gets a row.
 
 mod blobs;
+mod extent;
 mod file_work;
 mod growing;
 mod store;
@@ -11,5 +12,6 @@ mod store;
 mod tests;
 
 pub use blobs::Blobs;
+pub use extent::Extent;
 pub use file_work::FileWork;
 pub use store::{Append, Cursor, LogError, LogStore};

@@ -192,6 +192,14 @@ impl LogStore {
         Ok(self.index.log_streams(run).await?)
     }
 
+    /// Offsets at which the pieces of a log begin, that of the growing one last.
+    pub(super) async fn piece_starts(&self, key: &LogKey) -> Result<Vec<u64>, LogError> {
+        let sealed = self.index.segments(key).await?;
+        let growing = sealed.last().map_or(0, |segment| segment.last);
+        let starts = sealed.iter().map(|segment| segment.first);
+        Ok(starts.chain([growing]).collect())
+    }
+
     /// Writes output and answers up to which offset the log is durable.
     ///
     /// # Errors
@@ -232,6 +240,10 @@ impl LogStore {
             let entries = self
                 .within_limit(key, new_part(open.growing.end, append.entries))
                 .await?;
+            if entries.iter().any(Entry::is_mark) {
+                // First, so that no crash leaves a mark of which the run does not know.
+                self.index.mark_incomplete(&key.run).await?;
+            }
             let mut growing = open.growing.clone();
             let before = growing.size;
             let appended = self.file_work.run(move || {

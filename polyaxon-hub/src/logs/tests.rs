@@ -127,6 +127,8 @@ async fn what_is_acknowledged_is_read_back_once_whatever_is_repeated() {
         .unwrap()
         .count();
     assert_eq!(left, 0, "a complete log is sealed");
+    let extent = store.extent(&key("main")).await.unwrap();
+    assert_eq!((extent.last_bytes, extent.ended), (14, true), "of one time");
 }
 
 #[tokio::test]
@@ -180,6 +182,9 @@ async fn a_large_log_is_read_whole_from_sealed_and_growing_pieces() {
     );
     let whole = text(&store, 0).await;
     assert_eq!(whole.len() as u64, offset);
+    let extent = store.extent(&key("main")).await.unwrap();
+    assert_eq!((extent.first_at_ns, extent.last_at_ns), (1, 1));
+    assert!(extent.last_bytes > 0 && extent.last_bytes % 60_001 == 0);
     assert_eq!(text(&store, offset - 10).await.len(), 10);
     drop(store);
     let store = open(folder.path()).await;

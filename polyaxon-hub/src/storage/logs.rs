@@ -36,6 +36,9 @@ pub trait LogStorage: Send + Sync + 'static {
     /// Notes that a log is complete.
     async fn end_log(&self, key: &LogKey) -> Result<(), StorageError>;
 
+    /// Notes on the run that something is missing in one of its logs.
+    async fn mark_incomplete(&self, run: &str) -> Result<(), StorageError>;
+
     /// Logs of a run, in the order in which they began within each attempt.
     async fn log_streams(&self, run: &str) -> Result<Vec<LogStream>, StorageError>;
 

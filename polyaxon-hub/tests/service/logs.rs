@@ -1,5 +1,6 @@
 //! Logs from the agent to the reader.
 
+use polyaxon_proto::agent::v1::{LogRecord, PushLogsResponse};
 use polyaxon_proto::runs::v1::Status as RunStatus;
 use polyaxon_proto::transfer::v1::ReadLogsRequest;
 use tonic::Code;
@@ -41,6 +42,85 @@ async fn a_follower_gets_every_line_and_then_the_end() {
     let chunk = chunks.message().await.unwrap().unwrap();
     assert_eq!((chunk.offset, chunk.data.as_ref()), (9, &b"hree"[..]));
     assert_eq!(chunks.message().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_missing_stretch_is_marked_in_the_log_and_on_the_run() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    agent.push(&item, 0, &["one"], false).await.unwrap();
+    agent.report(&item, 1, RunStatus::Running).await;
+    assert!(!user.get(&run).await.log_incomplete);
+    let gap = LogRecord {
+        at_ns: 5,
+        gap: "rotated away".into(),
+        ..LogRecord::default()
+    };
+    let answer = agent.push_records(&item, 4, vec![gap], false).await;
+    assert_eq!(answer.unwrap().acked_offset, 5, "a mark counts one byte");
+    agent.push(&item, 5, &["two"], true).await.unwrap();
+    assert!(user.get(&run).await.log_incomplete);
+    agent.report(&item, 2, RunStatus::Succeeded).await;
+    assert!(user.get(&run).await.log_incomplete, "for good");
+    let request = ReadLogsRequest {
+        run: run.uuid.clone(),
+        ..ReadLogsRequest::default()
+    };
+    let mut chunks = user.transfer.read_logs(request).await.unwrap().into_inner();
+    let mut shown = Vec::new();
+    while let Some(chunk) = chunks.message().await.unwrap() {
+        let data = String::from_utf8(chunk.data.to_vec()).unwrap();
+        shown.push((chunk.offset, chunk.at_ns, data, chunk.gap));
+    }
+    let line = |offset, text: &str| (offset, 1, text.to_owned(), String::new());
+    let mark = (4, 5, String::new(), "rotated away".to_owned());
+    assert_eq!(shown, [line(0, "one"), mark, line(5, "two")]);
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_is_told_how_far_a_log_is() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    let record = |at_ns, text: &str, partial| LogRecord {
+        at_ns,
+        stream: 1,
+        partial,
+        data: text.as_bytes().to_vec().into(),
+        ..LogRecord::default()
+    };
+    let extent = |answer: PushLogsResponse| {
+        let times = (answer.first_at_ns, answer.last_at_ns, answer.last_bytes);
+        (answer.acked_offset, times, answer.ended)
+    };
+    let empty = agent.push_records(&item, 0, Vec::new(), false).await;
+    assert_eq!(extent(empty.unwrap()), (0, (0, 0, 0), false));
+    let records = vec![
+        record(7, "one", false),
+        record(8, "t", true),
+        record(8, "wo", true),
+    ];
+    let pushed = agent.push_records(&item, 0, records, false).await;
+    assert_eq!(
+        extent(pushed.unwrap()),
+        (7, (0, 0, 0), false),
+        "nobody asked"
+    );
+    let asked = agent.push_records(&item, 0, Vec::new(), false).await;
+    assert_eq!(extent(asked.unwrap()), (7, (7, 8, 3), false));
+    agent
+        .push_records(&item, 7, Vec::new(), true)
+        .await
+        .unwrap();
+    let asked = agent.push_records(&item, 0, Vec::new(), false).await;
+    assert_eq!(extent(asked.unwrap()), (7, (7, 8, 3), true));
 }
 
 #[tokio::test]

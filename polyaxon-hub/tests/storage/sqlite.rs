@@ -77,6 +77,7 @@ contract!(
     logs:
     logs_come_in_the_order_in_which_they_began,
     pieces_are_added_once,
+    what_is_missing_in_a_log_stays_on_the_run,
 );
 
 fn project(n: u32) -> ProjectRecord {

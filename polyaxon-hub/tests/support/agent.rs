@@ -3,9 +3,9 @@
 use polyaxon_proto::agent::v1::agent_client::AgentClient;
 use polyaxon_proto::agent::v1::{
     AckLaunchRequest, AckLaunchResponse, Capacity, Directive, InventoryItem, LeaseItem,
-    LeaseRequest, LogRecord, OpenSessionRequest, OpenSessionResponse, PushLogsRequest, QueueSpec,
-    RenewRequest, ReportRequest, Session, StatusReport, SyncRequest, SyncResponse,
-    ack_launch_request, directive, report_result,
+    LeaseRequest, LogRecord, OpenSessionRequest, OpenSessionResponse, PushLogsRequest,
+    PushLogsResponse, QueueSpec, RenewRequest, ReportRequest, Session, StatusReport, SyncRequest,
+    SyncResponse, ack_launch_request, directive, report_result,
 };
 use polyaxon_proto::hub::v1::Scope;
 use polyaxon_proto::runs::v1::Status as RunStatus;
@@ -187,6 +187,27 @@ impl FakeAgent {
         lines: &[&str],
         eof: bool,
     ) -> Result<u64, Status> {
+        let records = lines
+            .iter()
+            .map(|line| LogRecord {
+                at_ns: 1,
+                stream: 1,
+                data: line.as_bytes().to_vec().into(),
+                ..LogRecord::default()
+            })
+            .collect();
+        let answer = self.push_records(item, offset, records, eof).await?;
+        Ok(answer.acked_offset)
+    }
+
+    /// Pushes records of the main container.
+    pub(crate) async fn push_records(
+        &mut self,
+        item: &LeaseItem,
+        offset: u64,
+        records: Vec<LogRecord>,
+        eof: bool,
+    ) -> Result<PushLogsResponse, Status> {
         let message = PushLogsRequest {
             session: Some(self.session.clone()),
             run: item.run.clone(),
@@ -194,16 +215,7 @@ impl FakeAgent {
             fence: item.fence,
             container: "polyaxon-main".into(),
             offset,
-            records: lines
-                .iter()
-                .map(|line| LogRecord {
-                    at_ns: 1,
-                    stream: 1,
-                    partial: false,
-                    data: line.as_bytes().to_vec().into(),
-                    gap: String::new(),
-                })
-                .collect(),
+            records,
             eof,
         };
         let mut answers = self
@@ -211,7 +223,7 @@ impl FakeAgent {
             .push_logs(futures::stream::iter([message]))
             .await?
             .into_inner();
-        Ok(answers.message().await?.unwrap().acked_offset)
+        Ok(answers.message().await?.unwrap())
     }
 }
 

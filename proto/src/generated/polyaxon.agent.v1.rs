@@ -479,6 +479,9 @@ pub struct PushLogsResponse {
     /// Likewise: bytes at the log's end that have that time.
     #[prost(uint64, tag = "7")]
     pub last_bytes: u64,
+    /// Likewise: the container has ended and this is all.
+    #[prost(bool, tag = "8")]
+    pub ended: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HintsRequest {

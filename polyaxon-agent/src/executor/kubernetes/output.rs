@@ -92,8 +92,12 @@ async fn find(source: &Source) -> Result<Option<Pod>, ExecutorError> {
 }
 
 async fn has_ended(source: &Source) -> Result<(), ExecutorError> {
-    let pod = find(source).await?;
-    if pod.is_some_and(|pod| is_running(&pod, &source.container)) {
+    let Some(pod) = find(source).await? else {
+        return Err(ExecutorError::Gone(
+            "the pod was not there any more when its log broke off".to_owned(),
+        ));
+    };
+    if is_running(&pod, &source.container) {
         return Err(ExecutorError::Unavailable {
             action: "reading the log".to_owned(),
             reason: "it broke off while the container runs".to_owned(),

@@ -50,6 +50,22 @@ impl LogStorage for SqliteStorage {
             .await
     }
 
+    async fn mark_incomplete(&self, run: &str) -> Result<(), StorageError> {
+        let run = run.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("UPDATE run SET log_incomplete = 1 WHERE uuid = ?")
+                        .bind(run)
+                        .execute(connection)
+                        .await
+                        .map_err(failed)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     async fn log_streams(&self, run: &str) -> Result<Vec<LogStream>, StorageError> {
         let rows = sqlx::query("SELECT * FROM log_stream WHERE run = ? ORDER BY attempt, n")
             .bind(run)

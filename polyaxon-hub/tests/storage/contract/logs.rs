@@ -4,6 +4,8 @@ use polyaxon_hub::domain::log::LogKey;
 use polyaxon_hub::storage::Storage;
 use polyaxon_hub::storage::logs::LogSegment;
 
+use super::samples::{claim, insert, synced};
+
 fn key(attempt: u32, container: &str) -> LogKey {
     LogKey {
         run: "r".into(),
@@ -46,4 +48,18 @@ pub(crate) async fn pieces_are_added_once(storage: &dyn Storage) {
     );
     assert_eq!(storage.sealed_size("r").await, Ok(15));
     assert_eq!(storage.sealed_size("x").await, Ok(0));
+}
+
+pub(crate) async fn what_is_missing_in_a_log_stays_on_the_run(storage: &dyn Storage) {
+    let session = synced(storage, "a", 0).await;
+    let run = insert(storage, "default").await;
+    let other = insert(storage, "default").await;
+    storage.mark_incomplete(&run.uuid).await.unwrap();
+    // A claim writes the run.
+    let claimed = storage.claim(&session, claim(2, 10)).await.unwrap();
+    assert_eq!(claimed.unwrap().len(), 2);
+    for (uuid, incomplete) in [(&run.uuid, true), (&other.uuid, false)] {
+        let found = storage.run(uuid).await.unwrap().unwrap();
+        assert_eq!(found.log_incomplete, incomplete);
+    }
 }

@@ -135,6 +135,10 @@ impl LogStorage for SimStorage {
         self.write(self.inner.end_log(key)).await
     }
 
+    async fn mark_incomplete(&self, run: &str) -> Result<(), StorageError> {
+        self.write(self.inner.mark_incomplete(run)).await
+    }
+
     async fn log_streams(&self, run: &str) -> Result<Vec<LogStream>, StorageError> {
         self.read(self.inner.log_streams(run)).await
     }
