@@ -93,7 +93,8 @@ impl Driver {
     /// A driver without attempts; `ready` is called once, when the first session is synced.
     pub fn new(parts: Parts, ready: impl FnOnce() + Send + 'static) -> Self {
         let (sender, messages) = mpsc::unbounded_channel();
-        parts.slots.send_replace(parts.max_runs);
+        let at_first = parts.max_runs.min(parts.executor.launches());
+        parts.slots.send_replace(at_first);
         Self {
             tools: Tools {
                 executor: parts.executor,
@@ -172,9 +173,16 @@ impl Driver {
             .filter(|entry| entry.machine.is_live())
             .count();
         self.tools.vitals.turned(live);
-        let free = self
-            .max_runs
-            .saturating_sub(u32::try_from(live).unwrap_or(u32::MAX));
+        let launching = self
+            .entries
+            .values()
+            .filter(|entry| entry.machine.is_launching())
+            .count();
+        let less =
+            |most: u32, taken: usize| most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+        // More than can be launched soon waits better in the hub: others may take it, and a stop is quick there.
+        let soon = less(self.tools.executor.launches(), launching);
+        let free = less(self.max_runs, live).min(soon);
         self.slots.send_if_modified(|slots| {
             let changed = *slots != free;
             *slots = free;

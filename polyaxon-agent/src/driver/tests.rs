@@ -147,6 +147,29 @@ async fn a_leased_run_is_launched_followed_reported_and_removed() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_launched_soon_waits_in_the_hub() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    executor.launch_slowly(1);
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    for _ in 0..500 {
+        if hub.waiting() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(hub.waiting(), 0, "the first one is taken");
+    // The agent has a second place, but the first one is not launched yet.
+    hub.lease(LeaseItem {
+        run: RUN.replace('0', "f"),
+        ..item(6)
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(hub.waiting(), 1);
+}
+
+#[tokio::test]
 async fn a_failure_is_reported_with_its_lines() {
     let hub = FakeHub::start().await;
     let executor = FakeExecutor::new();

@@ -185,6 +185,11 @@ pub trait Executor: Send + Sync + 'static {
     /// Creates the attempt's object under its name; that name is what decides who was first.
     async fn create(&self, plan: &AttemptPlan) -> Result<Created, ExecutorError>;
 
+    /// Launches that may be under way at a time, as things stand.
+    fn launches(&self) -> u32 {
+        u32::MAX
+    }
+
     /// Brings the attempt to its end and says what is seen, until it has ended. Dropping the
     /// future leaves the containers alone; calling it again goes on from where they are.
     async fn run(

@@ -195,6 +195,11 @@ impl Machine {
         )
     }
 
+    /// Whether its object is still to be made.
+    pub fn is_launching(&self) -> bool {
+        matches!(self.state, State::Creating | State::Waiting { .. })
+    }
+
     /// Whether nothing is left to do.
     pub fn is_gone(&self) -> bool {
         self.state == State::Gone

@@ -21,6 +21,8 @@ struct State {
     removed: Vec<AttemptKey>,
     stops: usize,
     refusal: Option<String>,
+    /// Creations take for ever, and so many may be under way.
+    launches: Option<u32>,
 }
 
 pub(super) struct FakeExecutor {
@@ -48,6 +50,10 @@ impl FakeExecutor {
         self.with(|state| state.refusal = Some(reason.to_owned()));
     }
 
+    pub(super) fn launch_slowly(&self, launches: u32) {
+        self.with(|state| state.launches = Some(launches));
+    }
+
     pub(super) fn created(&self) -> Vec<AttemptKey> {
         self.with(|state| state.created.clone())
     }
@@ -69,7 +75,14 @@ impl FakeExecutor {
 
 #[async_trait]
 impl Executor for FakeExecutor {
+    fn launches(&self) -> u32 {
+        self.with(|state| state.launches.unwrap_or(u32::MAX))
+    }
+
     async fn create(&self, plan: &AttemptPlan) -> Result<Created, ExecutorError> {
+        if self.launches() < u32::MAX {
+            std::future::pending::<()>().await;
+        }
         self.with(|state| {
             if let Some(reason) = &state.refusal {
                 return Err(ExecutorError::Refused(reason.clone()));

@@ -94,6 +94,11 @@ impl FakeHub {
         self.state.with(|state| state.items.push(item));
     }
 
+    /// Items that nobody has leased.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.with(|state| state.items.len())
+    }
+
     /// Repeated in every answer until a final status is there.
     pub(super) fn direct(&self, directives: Vec<Directive>) {
         self.state.with(|state| state.directives = directives);

@@ -218,6 +218,10 @@ impl Executor for Arc<KubernetesExecutor> {
         self.create_job(plan).await
     }
 
+    fn launches(&self) -> u32 {
+        self.pace.at_once()
+    }
+
     async fn run(
         &self,
         plan: Arc<AttemptPlan>,

@@ -81,6 +81,16 @@ impl Pace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Requests that may be asked at once, at the present rate; never none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the rate has bounds"
+    )]
+    pub(super) fn at_once(&self) -> u32 {
+        (self.lock().rate * BURST_SECONDS).max(1.0) as u32
+    }
+
     /// Sends a request when it is its turn; again, later, when the server has no time for it.
     pub(super) async fn call<T, F>(&self, request: impl Fn() -> F) -> Result<T, Error>
     where
@@ -148,6 +158,18 @@ mod tests {
             .take_while(|_| bucket.take(later).is_none())
             .count();
         assert_eq!(at_once, 20, "two seconds of the rate");
+    }
+
+    #[test]
+    fn a_slow_server_is_asked_for_less_at_once() {
+        let pace = Pace::default();
+        assert_eq!(pace.at_once(), 40);
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            now += Duration::from_mins(1);
+            pace.lock().refused(now, Duration::from_secs(1));
+        }
+        assert_eq!(pace.at_once(), 2);
     }
 
     #[test]
