@@ -28,7 +28,8 @@ fn links_between_pages_lead_somewhere() -> Result<()> {
         let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
         for piece in text.split("](").skip(1) {
             let target = piece.split(')').next().unwrap_or_default();
-            if !target.contains("://") {
+            let target = target.split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
                 page(&format!("{folder}/{target}")).with_context(|| format!("a link in {from}"))?;
             }
         }

@@ -204,3 +204,61 @@ fn mode_and_links_stay() -> Result<()> {
     );
     Ok(())
 }
+
+/// The blocks of YAML on a page.
+fn snippets(page: &str) -> impl Iterator<Item = &str> {
+    page.split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+}
+
+#[test]
+fn everything_that_is_shipped_is_formatted() -> Result<()> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let home = home()?;
+    home.polyaxon(&["init", "--polyaxonfile"])?;
+    let mut texts = vec![(
+        "the file of `init`".to_owned(),
+        std::fs::read_to_string(home.path().join("polyaxonfile.yaml"))?,
+    )];
+    for folder in ["examples", "components/kaniko"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            texts.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+        }
+    }
+    let mut pages = vec![root.join("README.md")];
+    for folder in ["docs", "docs/errors"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            pages.push(entry?.path());
+        }
+    }
+    for path in pages
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+    {
+        let page = std::fs::read_to_string(path)?;
+        let of_runs = ["kind: operation", "kind: component", "hubRef:"];
+        let of_agents = ["connections:", "executor:", "engine:"];
+        for (index, text) in snippets(&page).enumerate() {
+            let says = |words: &[&str]| {
+                let is_field = |line: &str| words.iter().any(|word| line.starts_with(word));
+                text.lines().any(is_field)
+            };
+            if says(&of_runs) || says(&of_agents) {
+                texts.push((format!("{} {index}", path.display()), text.to_owned()));
+            }
+        }
+    }
+    let mut checked = 0;
+    for (name, text) in &texts {
+        let formatted = piped(&home, &["fmt", "-"], text)?;
+        // Pages show files that cannot be read as well.
+        if formatted.status == Some(0) {
+            checked += 1;
+            assert_eq!(&formatted.stdout, text, "{name}");
+        }
+    }
+    assert!(checked > 25, "{checked} of {}", texts.len());
+    Ok(())
+}

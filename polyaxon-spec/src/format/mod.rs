@@ -1,5 +1,5 @@
-//! The one layout of a Polyaxonfile: fields in the order of their tables, two spaces per level, comments where they
-//! belong.
+//! The one layout of a Polyaxonfile, and of an agent's file: fields in the order of their tables, two spaces per level,
+//! comments where they belong.
 //!
 //! Lines are moved and indented, values are never written anew: scalars, brackets, anchors and comments keep their
 //! bytes. What would read as something else afterwards is refused.
@@ -11,6 +11,7 @@ mod print;
 #[cfg(test)]
 mod properties;
 mod reader;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::settings;
 use super::tree::{Block, Child, File, Value};
 use crate::model::{Kind, Model, ROOT, any_run, param, runtimes};
 use crate::yaml::camel;
@@ -23,7 +24,11 @@ const CONTAINER: &[&str] = &[
 
 /// Brings the fields of every section into order.
 pub(super) fn arrange(file: &mut File) {
-    section(&mut file.root, &ROOT);
+    if settings::is_agents(file) {
+        settings::arrange(file);
+    } else {
+        section(&mut file.root, &ROOT);
+    }
 }
 
 fn section(block: &mut Block, model: &'static Model) {
@@ -99,7 +104,7 @@ fn tagged(block: &Block, models: &[(&str, &'static Model)]) -> Option<&'static M
 
 /// Sorts by the place of the names; merge keys come first, and names without a place last, in the order in which they
 /// were written.
-fn sort(block: &mut Block, place: impl Fn(&str) -> Option<usize>) {
+pub(super) fn sort(block: &mut Block, place: impl Fn(&str) -> Option<usize>) {
     let place_of = |child: &Child| match child.key.as_str() {
         "<<" => 0,
         key => place(&camel(key)).map_or(usize::MAX, |place| place + 1),

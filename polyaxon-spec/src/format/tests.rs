@@ -30,6 +30,24 @@ fn fields_come_in_the_order_of_their_tables() {
 }
 
 #[test]
+fn the_file_of_an_agent_has_an_order_of_its_own() {
+    check(
+        "engine:\n  secretsDir: s\n  network: host\nmaxRuns: 3\nconnections:\n- kind: registry\n  secret:\n    mountPath: /m\n    name: s\n  name: c\nnamespace: n\n",
+        "namespace: n\nconnections:\n- name: c\n  kind: registry\n  secret:\n    name: s\n    mountPath: /m\nengine:\n  network: host\n  secretsDir: s\nmaxRuns: 3\n",
+    );
+    // One that says nothing of its own may be anything.
+    check(
+        "connections: [c]\nnamespace: n\n",
+        "namespace: n\nconnections: [c]\n",
+    );
+    // What is of neither is left alone.
+    check(
+        "queues: [{name: a}]\nrun: {kind: job}\nkind: component\n",
+        "kind: component\nrun: {kind: job}\nqueues: [{name: a}]\n",
+    );
+}
+
+#[test]
 fn names_that_people_give_keep_their_order() {
     let text = "hubRef: a\nparams:\n  z:\n    value: {b: 1, a: 2}\n    connection: c\n  a: {toEnv: E, value: 1}\n  m:\n    z: 1\n    a: 2\n";
     check(text, text);
