@@ -15,10 +15,12 @@ const SHORT_WORDS: &[(&str, &str)] = &[
     ("-u-to", "--upload-to"),
 ];
 
-/// Rewrites the words of [`SHORT_WORDS`], alone or with `=value`, up to a `--`.
-/// The program's name, and words that are not UTF-8, stay as they are.
+/// Rewrites the words of [`SHORT_WORDS`], alone or with `=value`, up to a `--`, and a `-v` after the command `check`,
+/// which asks for the version there, as it always did. Before a command, and after every other one, `-v` is
+/// `--verbose`. The program's name, and words that are not UTF-8, stay as they are.
 pub(crate) fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut rest_is_verbatim = false;
+    let mut command: Option<OsString> = None;
     arguments
         .into_iter()
         .enumerate()
@@ -27,6 +29,12 @@ pub(crate) fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<Os
                 return argument;
             }
             rest_is_verbatim = argument == "--";
+            if command.as_ref().is_some_and(|command| command == "check") && argument == "-v" {
+                return "--version".into();
+            }
+            if command.is_none() && !argument.as_encoded_bytes().starts_with(b"-") {
+                command = Some(argument.clone());
+            }
             match argument.to_str().and_then(long_form) {
                 Some(long) => long.into(),
                 None => argument,
@@ -66,6 +74,11 @@ mod tests {
         "polyaxon run -pm file.py:main",
         "polyaxon run --python-module file.py:main"
     )]
+    #[case("polyaxon check -f a -v", "polyaxon check -f a --version")]
+    #[case("polyaxon -v check -f a", "polyaxon -v check -f a")]
+    #[case("polyaxon ops get -v", "polyaxon ops get -v")]
+    #[case("polyaxon run -f check -v", "polyaxon run -f check -v")]
+    #[case("polyaxon check -- -v", "polyaxon check -- -v")]
     #[case("polyaxon run -P a=-ver", "polyaxon run -P a=-ver")]
     #[case("polyaxon run -lw", "polyaxon run -lw")]
     #[case("polyaxon x -- -uid", "polyaxon x -- -uid")]

@@ -296,5 +296,9 @@ fn the_version_is_printed_on_demand() -> Result<()> {
     )?;
     let output = home.polyaxon(&["check", "-f", "job.yaml", "--offline", "--version"])?;
     assert_eq!(output.stdout, "valid\nThe version is: 1.1\n", "{output}");
+    let short = home.polyaxon(&["check", "-f", "job.yaml", "--offline", "-v"])?;
+    assert_eq!(short.stdout, output.stdout, "{short}");
+    let verbose = home.polyaxon(&["-v", "check", "-f", "job.yaml", "--offline"])?;
+    assert_eq!(verbose.stdout, "valid\n", "{verbose}");
     Ok(())
 }

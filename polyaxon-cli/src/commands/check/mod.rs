@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     /// Check again whenever a file changes, until Ctrl-C
     #[arg(short, long, requires = "paths")]
     watch: bool,
-    /// Print the `version` that the file says, too
+    /// Print the `version` that the file says, too (also `-v`; `polyaxon -v check` is verbose)
     #[arg(long, conflicts_with = "paths")]
     version: bool,
     /// How to print
