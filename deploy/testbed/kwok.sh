@@ -70,9 +70,13 @@ run() {
     [ "${POLYAXON_E2E_CLUSTER-testbed}" = testbed ] || cluster_fail "simulated nodes are for the testbed's own cluster"
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    # A cluster that was up stays.
-    [ -n "$owner" ] || trap '"$here/cluster.sh" down' EXIT
-    variables=$(env --unset=POLYAXON_E2E_CLUSTER "$here/cluster.sh" up)
+    # A cluster that was up stays, with the images that it has.
+    if [ -n "$owner" ] && [ -e "$cluster_dir/variables" ]; then
+        variables=$(cat "$cluster_dir/variables")
+    else
+        trap '"$here/cluster.sh" down' EXIT
+        variables=$("$here/cluster.sh" up)
+    fi
     eval "$variables"
     trap 'down; [ -n "$owner" ] || "$here/cluster.sh" down' EXIT
     up 10
