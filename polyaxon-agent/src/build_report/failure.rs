@@ -8,7 +8,7 @@ use super::result::cut;
 use crate::classify::{
     BuildLog, Class, ContainerState, Evidence, Intent, PlatformState, Retry, Verdict, classify,
 };
-use crate::executor::Ending;
+use crate::executor::{Ending, OBJECT_VANISHED};
 use crate::machine::{End, StatusUpdate};
 
 /// The hub's reason of a stop for lack of time.
@@ -33,7 +33,7 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
     let verdict = match &end {
         End::Unconfirmed { reason, definite } => unconfirmed(reason, *definite),
         End::Vanished => vanished(&update.message),
-        End::Container(ending) if ending.reason == "ObjectVanished" => vanished(&update.message),
+        End::Container(ending) if ending.reason == OBJECT_VANISHED => vanished(&update.message),
         End::Container(_) | End::Stopped { .. } => {
             let platform = platform(known.pod, ending);
             let init_log = if platform.init.is_empty() {

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod kubernetes;
+mod tail;
 
 use std::sync::Arc;
 
@@ -103,6 +104,9 @@ pub enum Seen {
     /// The attempt as a whole. Every container that ever started was named before its end is.
     Attempt(Observation),
 }
+
+/// The word for containers that somebody else has removed.
+pub const OBJECT_VANISHED: &str = "ObjectVanished";
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

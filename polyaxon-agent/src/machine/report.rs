@@ -3,7 +3,7 @@
 use polyaxon_proto::runs::v1::{BuildResult, Failure, Status};
 pub use polyaxon_registry::Confirmation;
 
-use crate::executor::{Ending, Isolation};
+use crate::executor::{Ending, Isolation, OBJECT_VANISHED};
 
 /// A stop came before the registry had answered.
 pub(super) fn unasked() -> Confirmation {
@@ -122,7 +122,7 @@ impl Outcome {
     pub(super) fn vanished() -> Self {
         let mut update = StatusUpdate::plain(
             Status::Failed,
-            "ObjectVanished",
+            OBJECT_VANISHED,
             "the containers were removed by somebody else",
         );
         update.failure = Some(Failure::default());

@@ -9,7 +9,7 @@ use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 
 use super::failure::{settled, status, unavailable};
-use crate::executor::{ExecutorError, LogPiece};
+use crate::executor::{ExecutorError, LogPiece, tail};
 
 /// Output from its start; with `follow` until the container has ended.
 pub(super) fn pieces(
@@ -66,18 +66,7 @@ pub(super) async fn last_lines(docker: &Docker, container: &str, count: usize) -
         text.extend_from_slice(piece.as_ref());
     }
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let from = lines.len().saturating_sub(count);
-    lines
-        .get(from..)
-        .unwrap_or_default()
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
+    tail::last_lines(&text, count)
 }
 
 /// The engine writes its time and a space before each piece.

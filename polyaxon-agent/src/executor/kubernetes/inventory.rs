@@ -4,9 +4,11 @@ use indexmap::IndexMap;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
 use kube::api::ListParams;
 
 use super::failure::unavailable;
+use super::kind::Kind;
 use super::labels::{self, Owner};
 use super::removal::has_condition;
 use super::{ExecutorError, Found, KubernetesExecutor};
@@ -21,46 +23,43 @@ impl KubernetesExecutor {
     pub(super) async fn take_inventory(&self) -> Result<Vec<Found>, ExecutorError> {
         let mut all: IndexMap<AttemptKey, Found> = IndexMap::new();
         for namespace in self.options.namespaces() {
-            let mut page = self.first_page();
-            loop {
-                let jobs = self.jobs(&namespace);
-                let listed = self
-                    .pace
-                    .call(|| jobs.list(&page))
-                    .await
-                    .map_err(unavailable(format!("listing Jobs in `{namespace}`")))?;
-                for job in &listed.items {
-                    self.add(&mut all, &namespace, &job.metadata, phase_of_job(job));
-                }
-                match listed.metadata.continue_.filter(|next| !next.is_empty()) {
-                    Some(next) => page = page.continue_token(&next),
-                    None => break,
-                }
-            }
-            let mut page = self.first_page();
-            loop {
-                let pods = self.pods(&namespace);
-                let listed = self
-                    .pace
-                    .call(|| pods.list(&page))
-                    .await
-                    .map_err(unavailable(format!("listing pods in `{namespace}`")))?;
-                for pod in &listed.items {
-                    self.add(&mut all, &namespace, &pod.metadata, phase_of_pod(pod));
-                }
-                match listed.metadata.continue_.filter(|next| !next.is_empty()) {
-                    Some(next) => page = page.continue_token(&next),
-                    None => break,
-                }
-            }
+            self.each(self.jobs(&namespace), &namespace, |job: &Job| {
+                self.add(&mut all, &namespace, &job.metadata, phase_of_job(job));
+            })
+            .await?;
+            self.each(self.pods(&namespace), &namespace, |pod: &Pod| {
+                self.add(&mut all, &namespace, &pod.metadata, phase_of_pod(pod));
+            })
+            .await?;
         }
         Ok(all.into_values().collect())
     }
 
-    fn first_page(&self) -> ListParams {
-        ListParams::default()
+    /// Lists what is of this agent, page by page.
+    async fn each<K: Kind>(
+        &self,
+        api: Api<K>,
+        namespace: &str,
+        mut take: impl FnMut(&K),
+    ) -> Result<(), ExecutorError> {
+        let mut page = ListParams::default()
             .labels(&labels::selector(&self.options.agent))
-            .limit(PAGE)
+            .limit(PAGE);
+        loop {
+            let listed = self
+                .pace
+                .call(|| api.list(&page))
+                .await
+                .map_err(unavailable(format!(
+                    "listing {} in `{namespace}`",
+                    K::plural(&())
+                )))?;
+            listed.items.iter().for_each(&mut take);
+            match listed.metadata.continue_.filter(|next| !next.is_empty()) {
+                Some(next) => page = page.continue_token(&next),
+                None => return Ok(()),
+            }
+        }
     }
 
     fn add(

@@ -8,20 +8,14 @@ use k8s_openapi::api::core::v1::{Event as Warning, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::cluster::Cluster;
+use super::kind::Kind;
 use super::observe::Note;
 
 /// Start of the names of Jobs and their pods.
 const OBJECT_PREFIX: &str = "plx-operation-";
 
 /// A kind of object of which the picture is made.
-pub(super) trait Kept:
-    kube::Resource<DynamicType = ()>
-    + Clone
-    + std::fmt::Debug
-    + Send
-    + serde::de::DeserializeOwned
-    + 'static
-{
+pub(super) trait Kept: Kind + Send + 'static {
     const KIND: &'static str;
     /// It is there, or it has changed.
     fn put(self, cluster: &Cluster);

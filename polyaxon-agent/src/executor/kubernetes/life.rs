@@ -20,7 +20,7 @@ use crate::executor::{Ending, Observation, Seen};
 use crate::planning::AttemptPlan;
 
 /// Lines of a failed container's log that go into the report.
-const LAST_LINES: i64 = 20;
+const LAST_LINES: usize = 20;
 
 /// Longest time without a look at an attempt.
 const LOOK: Duration = Duration::from_secs(30);

@@ -10,6 +10,7 @@ mod failure;
 mod inventory;
 mod isolation;
 mod kept;
+mod kind;
 mod labels;
 mod leader;
 mod life;
@@ -19,6 +20,7 @@ mod options;
 mod output;
 mod pace;
 mod removal;
+mod statuses;
 mod user_namespaces;
 
 use std::collections::HashSet;

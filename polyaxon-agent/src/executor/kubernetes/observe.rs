@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::Value;
 
+use super::statuses::{container_statuses, init_statuses, status_of, statuses};
 use crate::classify::PlatformState;
-use crate::executor::Ending;
+use crate::executor::{Ending, OBJECT_VANISHED};
 
 /// A warning about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +83,7 @@ pub(super) fn look(main: &str, job: &Job, pod: Option<&Pod>, notes: &[Note]) -> 
     };
     let looked = Looked { main, job, pod };
     Sight {
-        containers: looked
-            .statuses()
+        containers: statuses(pod)
             .filter(|status| has_started(status))
             .map(|status| status.name.clone())
             .collect(),
@@ -96,7 +96,7 @@ fn without_pod(job: &Job, notes: &[Note]) -> View {
         let (reason, message) = match reason.as_str() {
             "DeadlineExceeded" => (reason, message),
             _ => (
-                "ObjectVanished".to_owned(),
+                OBJECT_VANISHED.to_owned(),
                 "the pod was removed by somebody else".to_owned(),
             ),
         };
@@ -125,7 +125,7 @@ fn without_pod(job: &Job, notes: &[Note]) -> View {
 
 fn deleted(message: &str) -> Ending {
     Ending {
-        reason: "ObjectVanished".to_owned(),
+        reason: OBJECT_VANISHED.to_owned(),
         message: message.to_owned(),
         ..Ending::default()
     }
@@ -133,14 +133,7 @@ fn deleted(message: &str) -> Ending {
 
 /// What a container that has ended left as its message.
 pub(super) fn message_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
-    let status = pod.status.as_ref()?;
-    let found = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses)
-        .flatten()
-        .find(|status| status.name == container)?;
-    terminated(found)?.message.as_deref()
+    terminated(status_of(pod, container)?)?.message.as_deref()
 }
 
 /// Reason and message of the Job's failure.
@@ -188,29 +181,8 @@ struct Looked<'a> {
 }
 
 impl<'a> Looked<'a> {
-    fn init_statuses(&self) -> impl Iterator<Item = &'a ContainerStatus> + use<'a> {
-        let status = self.pod.status.as_ref();
-        status
-            .and_then(|status| status.init_container_statuses.as_ref())
-            .into_iter()
-            .flatten()
-    }
-
-    fn container_statuses(&self) -> impl Iterator<Item = &'a ContainerStatus> + use<'a> {
-        let status = self.pod.status.as_ref();
-        status
-            .and_then(|status| status.container_statuses.as_ref())
-            .into_iter()
-            .flatten()
-    }
-
-    fn statuses(&self) -> impl Iterator<Item = &'a ContainerStatus> + use<'a> {
-        self.init_statuses().chain(self.container_statuses())
-    }
-
     fn main_status(&self) -> Option<&'a ContainerStatus> {
-        self.container_statuses()
-            .find(|status| status.name == self.main)
+        container_statuses(self.pod).find(|status| status.name == self.main)
     }
 
     /// Whether the container is one that goes on beside main.
@@ -256,7 +228,7 @@ impl<'a> Looked<'a> {
             .as_ref()
             .is_some_and(|spec| spec.node_name.is_some());
         let main = self.main_status();
-        let all_ended = self.statuses().all(|status| terminated(status).is_some());
+        let all_ended = statuses(self.pod).all(|status| terminated(status).is_some());
         let main_ended = main.is_some_and(|main| terminated(main).is_some());
         // A pod without a node has no kubelet that could end it.
         if is_over || (main_ended && all_ended) || (is_deleted && !has_node) {
@@ -266,9 +238,8 @@ impl<'a> Looked<'a> {
             return View::Deleting;
         }
         if main_ended {
-            let others_run = self
-                .container_statuses()
-                .any(|status| terminated(status).is_none());
+            let others_run =
+                container_statuses(self.pod).any(|status| terminated(status).is_none());
             return if others_run {
                 View::Leftovers
             } else {
@@ -296,7 +267,7 @@ impl<'a> Looked<'a> {
                 message: message.to_owned(),
             });
         }
-        let waiting = self.statuses().find_map(|status| {
+        let waiting = statuses(self.pod).find_map(|status| {
             let waiting = status.state.as_ref()?.waiting.as_ref()?;
             let reason = waiting.reason.as_deref()?;
             let kind = kind_of(reason)?;
@@ -315,7 +286,7 @@ impl<'a> Looked<'a> {
         if waiting.is_some() {
             return waiting;
         }
-        if self.statuses().any(has_started) {
+        if statuses(self.pod).any(has_started) {
             return None;
         }
         let note = notes.iter().rev().find(|note| {
@@ -337,7 +308,7 @@ impl<'a> Looked<'a> {
         if main.is_some_and(|main| terminated(main).is_some_and(|end| end.container_id.is_some())) {
             return main;
         }
-        self.init_statuses()
+        init_statuses(self.pod)
             .filter(|status| !self.is_native_sidecar(&status.name))
             .find(|status| terminated(status).is_some_and(|end| end.exit_code != 0))
             .or(main)

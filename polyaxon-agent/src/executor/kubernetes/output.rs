@@ -11,8 +11,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 
-use super::failure::{code, existing, said, unavailable};
-use crate::executor::{ExecutorError, LogPiece};
+use super::failure::{existing, said, unavailable};
+use super::statuses::status_of;
+use crate::executor::{ExecutorError, LogPiece, tail};
 
 /// Longest time at the start of a line, with the space after it.
 const MAX_TIME: usize = 40;
@@ -53,11 +54,9 @@ async fn open(
     };
     let reader = match source.pods.log_stream(&source.pod, &parameters).await {
         Ok(reader) => reader,
-        Err(error) if code(&error) == Some(404) => {
-            return Err(ExecutorError::Gone(said(&error)));
-        }
         Err(error) => {
-            // Without the container, or without its node, there is nothing that will ever answer.
+            // Without the container, or without its node, there is nothing that will ever answer. That it is not found
+            // is no sign of it: a kubelet that has just started says so of pods that run.
             if !may_still_be_read(&source).await? {
                 return Err(ExecutorError::Gone(said(&error)));
             }
@@ -125,48 +124,22 @@ async fn may_still_be_read(source: &Source) -> Result<bool, ExecutorError> {
 }
 
 fn ended_at(pod: &Pod, container: &str) -> Option<Timestamp> {
-    let status = pod.status.as_ref()?;
-    status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses)
-        .flatten()
-        .find(|status| status.name == container)
-        .and_then(|status| {
-            status
-                .state
-                .as_ref()?
-                .terminated
-                .as_ref()?
-                .finished_at
-                .clone()
-        })
-        .map(|at| at.0)
+    let state = status_of(pod, container)?.state.as_ref()?;
+    let end = state.terminated.as_ref()?;
+    end.finished_at.as_ref().map(|at| at.0)
 }
 
 fn is_running(pod: &Pod, container: &str) -> bool {
-    let Some(status) = &pod.status else {
-        return false;
-    };
-    status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses)
-        .flatten()
-        .any(|status| {
-            status.name == container
-                && status
-                    .state
-                    .as_ref()
-                    .is_some_and(|state| state.running.is_some())
-        })
+    status_of(pod, container)
+        .and_then(|status| status.state.as_ref())
+        .is_some_and(|state| state.running.is_some())
 }
 
 /// The last lines, without line ends and without those that are empty.
-pub(super) async fn last_lines(source: &Source, count: i64) -> Vec<String> {
+pub(super) async fn last_lines(source: &Source, count: usize) -> Vec<String> {
     let parameters = LogParams {
         container: Some(source.container.clone()),
-        tail_lines: Some(count * 2),
+        tail_lines: i64::try_from(count * 2).ok(),
         limit_bytes: Some(64 * 1024),
         ..LogParams::default()
     };
@@ -181,20 +154,7 @@ pub(super) async fn last_lines(source: &Source, count: i64) -> Vec<String> {
             return Vec::new();
         }
     };
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let from = lines
-        .len()
-        .saturating_sub(usize::try_from(count).unwrap_or_default());
-    lines
-        .get(from..)
-        .unwrap_or_default()
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
+    tail::last_lines(&text, count)
 }
 
 /// Takes the time off the start of each line; long lines come in several pieces.

@@ -1,15 +1,15 @@
 //! Ending and removing what belongs to an attempt. What exists is only ever deleted, with its uid
 //! as precondition, or freed of our finalizer by a patch that tests uid and version.
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
-use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use super::failure::{code, existing, unavailable};
+use super::kind::Kind;
 use super::labels::{self, Owner};
 use super::{ExecutorError, KubernetesExecutor};
 use crate::attempt::AttemptKey;
@@ -111,18 +111,12 @@ impl KubernetesExecutor {
         Ok(())
     }
 
-    async fn delete<K>(
+    async fn delete<K: Kind>(
         &self,
         api: &Api<K>,
         metadata: &ObjectMeta,
         how: DeleteParams,
-    ) -> Result<(), ExecutorError>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-    {
+    ) -> Result<(), ExecutorError> {
         let name = metadata.name.clone().unwrap_or_default();
         let how = how.preconditions(Preconditions {
             uid: metadata.uid.clone(),
@@ -158,18 +152,12 @@ impl KubernetesExecutor {
     }
 
     /// Takes our finalizer off, and sets the time to live of a Job in the same step.
-    async fn free<K>(
+    async fn free<K: Kind>(
         &self,
         api: &Api<K>,
         metadata: &ObjectMeta,
         ttl: Option<u32>,
-    ) -> Result<(), ExecutorError>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-    {
+    ) -> Result<(), ExecutorError> {
         let name = metadata.name.clone().unwrap_or_default();
         let action = || format!("freeing `{name}`");
         let mut now = metadata.clone();
