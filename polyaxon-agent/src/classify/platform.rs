@@ -283,6 +283,8 @@ fn container(state: &ContainerState) -> Option<Decision> {
     let class = match state.reason.as_str() {
         "OOMKilled" => Class::Oom,
         "ContainerStatusUnknown" => Class::NodeLost,
+        // What containerd says of a process that had died before it came back itself.
+        "Unknown" if state.exit_code == Some(255) => Class::NodeLost,
         "StartError"
         | "ContainerCannotRun"
         | "CreateContainerConfigError"

@@ -146,8 +146,13 @@ pub(super) fn classify(error: &str, phase: Phase) -> Option<Class> {
         Some(408 | 500..=599) => return Some(Class::RegistryNetwork),
         _ => {}
     }
+    // After a try over TLS, one without it says only that the server speaks TLS.
+    let first = match error.split_once("; GET http://") {
+        Some((first, _)) if is_network(first) => first,
+        _ => error,
+    };
     if has_any(
-        error,
+        first,
         &[
             "x509:",
             "tls: ",
@@ -240,6 +245,18 @@ mod tests {
     )]
     #[case::handshake(
         "Get \"https://r/v2/\": net/http: TLS handshake timeout",
+        Phase::Push,
+        Some(Class::RegistryNetwork)
+    )]
+    #[case::handshake_of_an_unknown_authority(
+        "Get \"https://10.0.0.1/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority; \
+         GET http://10.0.0.1/v2/: unexpected status code 400 Bad Request: Client sent an HTTP request to an HTTPS server.",
+        Phase::Push,
+        Some(Class::RegistryTls)
+    )]
+    #[case::away_at_the_first_scheme(
+        "Get \"https://10.0.0.1/v2/\": dial tcp 10.0.0.1:443: i/o timeout; \
+         GET http://10.0.0.1/v2/: unexpected status code 400 Bad Request: Client sent an HTTP request to an HTTPS server.",
         Phase::Push,
         Some(Class::RegistryNetwork)
     )]

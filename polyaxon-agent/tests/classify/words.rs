@@ -393,3 +393,17 @@ fn the_pods_own_reason(#[case] reason: &str, #[case] message: &str, #[case] clas
     let pod = json!({"status": {"reason": reason, "message": message}});
     assert_eq!(of_platform(&pod, &json!(null)), (class, class.retry()));
 }
+
+#[rstest]
+#[case(137, "ContainerStatusUnknown", Class::NodeLost)]
+#[case(255, "Unknown", Class::NodeLost)]
+#[case(1, "Unknown", Class::Unknown)]
+fn what_a_runtime_lost_sight_of(
+    #[case] exit_code: i32,
+    #[case] reason: &str,
+    #[case] class: Class,
+) {
+    let state = json!({"terminated": {"exitCode": exit_code, "reason": reason}});
+    let pod = json!({"status": {"containerStatuses": [{"name": "polyaxon-main", "state": state}]}});
+    assert_eq!(of_platform(&pod, &json!(null)), (class, class.retry()));
+}
