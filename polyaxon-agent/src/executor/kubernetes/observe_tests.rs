@@ -2,6 +2,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::classify::{BuildLog, Evidence, Intent, classify};
 
 const MAIN: &str = "polyaxon-main";
 
@@ -293,4 +294,111 @@ fn an_ending_says_what_ran_and_what_the_cluster_knows() {
         .map(|init| init.name.as_str())
         .collect();
     assert_eq!(names, ["init"]);
+}
+
+/// A recorded run of Kubernetes.
+#[derive(serde::Deserialize)]
+struct Recorded {
+    name: String,
+    class: String,
+    intent: Option<String>,
+    exit_code: Option<i32>,
+    #[serde(default)]
+    job: Value,
+    #[serde(default)]
+    pod: Value,
+    #[serde(default)]
+    init_log: String,
+    log: String,
+}
+
+impl Recorded {
+    /// Those that have a pod. Of pods the state alone was recorded.
+    fn all() -> Vec<Self> {
+        include_str!("../../../tests/classify/recorded_runs.jsonl")
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a run"))
+            .filter(|run: &Self| run.pod.is_object())
+            .collect()
+    }
+
+    fn main(&self) -> &str {
+        let first = self.pod.pointer("/status/containerStatuses/0/name");
+        first.and_then(Value::as_str).unwrap_or(MAIN)
+    }
+
+    fn pod(&self) -> Pod {
+        let mut pod = self.pod.clone();
+        let scheduled = !self.pod.to_string().contains("Unschedulable");
+        pod["spec"] = json!({
+            "nodeName": scheduled.then_some("n"),
+            "containers": [{"name": self.main()}],
+        });
+        serde_json::from_value(pod).expect("a pod")
+    }
+
+    fn class_of(&self, ending: &Ending) -> &'static str {
+        let platform = ending.platform.as_ref().expect("the cluster's words");
+        let verdict = classify(&Evidence {
+            intent: (self.intent.as_deref() == Some("stop")).then_some(Intent::Stop),
+            exit_code: self.exit_code,
+            platform,
+            log: &BuildLog::read(self.log.as_bytes()),
+            init_log: &self.init_log,
+            dockerfile: None,
+        });
+        verdict.class.as_str()
+    }
+}
+
+#[test]
+fn recorded_pods_are_seen_as_what_they_were() {
+    let mut lines = Vec::new();
+    for run in Recorded::all() {
+        let view = look(run.main(), &job(run.job.clone()), Some(&run.pod()), &[]).view;
+        lines.push(match view {
+            View::Ended(ending) => {
+                assert_eq!(run.class_of(&ending), run.class, "{}", run.name);
+                let (container, code) = (&ending.container, ending.exit_code);
+                format!("{}: {} of {container}, {code:?}", run.name, ending.reason)
+            }
+            View::Waiting(trouble) => {
+                format!(
+                    "{}: waits, {:?}, {}",
+                    run.name, trouble.kind, trouble.reason
+                )
+            }
+            other => format!("{}: {other:?}", run.name),
+        });
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    cancelled-01: Error of kaniko, Some(2)
+    cancelled-02: Error of kaniko, Some(2)
+    disk_full-05: Evicted of kaniko, Some(2)
+    evicted-01: EvictionByEvictionAPI of kaniko, Some(2)
+    evicted-02: DeletionByTaintManager of kaniko, Some(2)
+    executor_image_pull-01: waits, Image, ImagePullBackOff
+    executor_image_pull-02: waits, Hopeless, InvalidImageName
+    executor_image_pull-03: waits, Hopeless, ErrImageNeverPull
+    init_git-01: Error of git, Some(128)
+    init_git-02: Error of git, Some(1)
+    init_upload-01: Error of upload, Some(1)
+    node_lost-01: ContainerStatusUnknown of kaniko, Some(137)
+    oom-05: OOMKilled of kaniko, Some(255)
+    oom-06: OOMKilled of kaniko, Some(137)
+    preempted-01: PreemptionByScheduler of kaniko, Some(2)
+    registry_network-10: Error of kaniko, Some(1)
+    run_failed-01: Error of kaniko, Some(1)
+    run_failed-17: Error of kaniko, Some(4)
+    start_error-01: StartError of kaniko, Some(128)
+    start_error-02: waits, Missing, CreateContainerConfigError
+    success-81: Completed of kaniko, Some(0)
+    success-82: Completed of kaniko, Some(0)
+    success-83: Completed of kaniko, Some(0)
+    success-84: Completed of kaniko, Some(0)
+    timed_out-01: DeadlineExceeded of kaniko, Some(2)
+    timed_out-02: DeadlineExceeded of kaniko, Some(2)
+    unschedulable-01: waits, Room, Unschedulable
+    unschedulable-02: waits, Room, Unschedulable
+    ");
 }
