@@ -1,9 +1,11 @@
-//! The reader against what PyYAML's `safe_load` makes of thousands of texts; `yaml/generate.py` records them.
+//! The reader against what PyYAML's `safe_load` makes of thousands of texts; `yaml/generate.py` makes and records them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use polyaxon_spec::diagnostic::Code;
 use polyaxon_spec::source::Source;
@@ -45,31 +47,51 @@ fn tagged(value: &Value) -> Value {
 
 /// Texts that PyYAML refuses and this reader, which parses by version 1.2, takes: none changes what a valid file means.
 const TAKEN: &[(&str, &str)] = &[
-    (r"(?m)^ *\t|\t *$", "tabs among blanks"),
-    (r"(?m)^(- | )*(&\S+ ?)?:(\s|$)", "a key of nothing"),
     (
-        r"[\[{,: ][:?]\S",
-        "text in brackets that starts with a colon or question mark",
+        r"(?m)(^|[\s\[{,:\-])\t|\t([\s\]},#]|$)",
+        "tabs among blanks",
+    ),
+    (
+        r"(?m)^(- | )*(&\S+ ?)?:(\s|$)|[\[{,]\s*:\s|:[\]}]",
+        "a key or value of nothing",
+    ),
+    (
+        r"[\[{,:\s][:?]\S|[\[{][^\]}]*\?",
+        "text in brackets with a colon at its start, or a question mark",
     ),
     (r"(?m)^\.\.\.", "the end of a document before it starts"),
-    (r"(?s)&([xyz]) .*&[xyz]", "an anchor given twice"),
+    (r"(?s)&([xyz])\s.*&[xyz]", "an anchor given twice"),
     (
-        r"[&!*][^a-zA-Z0-9&!*\s]|!(\s|\]|$)",
+        r"&[^\s,\[\]{}]*[^\w\s,\[\]{}-]|[!*][^a-zA-Z0-9&!*\s]|[&!*]{2}|![^\s]|!(\s|\]|$)",
         "signs in anchors and tags",
+    ),
+    (r"&[\w-]+:", "an anchor with a colon"),
+    (r"(?s)[\[{].*\n[^\n]*:", "a key of two lines in brackets"),
+    (
+        r"^\s*(--- )?[>|][-+0-9]*\s*\n\S",
+        "a block at the root whose text starts in the first column",
     ),
 ];
 
 /// Texts that PyYAML reads and this reader refuses.
 const REFUSED: &[(&str, &str)] = &[
-    (r#"['"\]}]#"#, "a comment without a blank before it"),
-    (r"[\[ ]-[\]}]", "a lone dash in brackets"),
+    (r#"['"\]}\[{,]#"#, "a comment without a blank before it"),
+    (r"[\[{ ]-[\]}]", "a lone dash in brackets"),
+    (r"[\[{]\? :", "a key and a value of nothing in brackets"),
     (
-        r"(?s)'one\n\S",
+        r"(?m)[>|][+-]?[2-9]\n *#",
+        "a comment before the text of a block that says its indentation",
+    ),
+    (
+        r#"(?s)'[^']*\n\S|"(\\.|[^"\\])*\n\S"#,
         "quoted text that goes on in the first column",
     ),
     (r"\d{20}:", "a key that is a number beyond 64 bits"),
-    (r"(?m)^&\S+:", "an anchor with a colon"),
-    (r"(?m):\n[>|]$", "a block that starts in the first column"),
+    (r"&\w+:", "an anchor with a colon"),
+    (
+        r"(?m)[:-]\s*\n[>|]",
+        "a block that starts in the first column",
+    ),
 ];
 
 /// Texts that are read otherwise.
@@ -78,7 +100,11 @@ const OTHERWISE: &[(&str, &str)] = &[
         r"[\[{]\?",
         "a question mark in brackets, which starts a key in version 1.1",
     ),
-    (r"^&\S+:", "an anchor with a colon"),
+    (r"&[\w-]+:", "an anchor with a colon"),
+    (
+        r"^\s*(--- )?[>|][-+0-9]*\s*\n#",
+        "a block at the root whose text starts in the first column",
+    ),
 ];
 
 fn is_one_of(classes: &[(&str, &str)], text: &str) -> bool {
@@ -87,10 +113,38 @@ fn is_one_of(classes: &[(&str, &str)], text: &str) -> bool {
         .any(|(pattern, _)| Regex::new(pattern).unwrap().is_match(text))
 }
 
+/// A file beside this one.
+fn beside(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/yaml")
+        .join(name)
+}
+
 #[test]
 fn texts_are_read_as_pyyaml_reads_them() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/vectors.jsonl");
-    let vectors = fs::read_to_string(path).unwrap();
+    check(&fs::read_to_string(beside("vectors.jsonl")).unwrap());
+}
+
+/// `POLYAXON_PYYAML_SEED` chooses other texts.
+#[test]
+#[ignore = "needs PyYAML: POLYAXON_PYYAML, a python that has it (deploy/testbed/pyyaml.sh)"]
+fn texts_of_another_seed_are_read_as_pyyaml_reads_them() {
+    let python = env::var_os("POLYAXON_PYYAML")
+        .expect("POLYAXON_PYYAML names a python with PyYAML; deploy/testbed/pyyaml.sh makes one");
+    let seed = env::var("POLYAXON_PYYAML_SEED").unwrap_or_else(|_| "7".to_owned());
+    println!("the texts of seed {seed}");
+    let output = Command::new(&python)
+        .arg(beside("generate.py"))
+        .arg(&seed)
+        .output()
+        .unwrap();
+    let problems = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {problems}", python.display());
+    check(&String::from_utf8(output.stdout).unwrap());
+}
+
+/// Compares the reader with recorded answers, one a line.
+fn check(vectors: &str) {
     let mut count = 0;
     let mut found = Vec::new();
     for line in vectors.lines() {

@@ -202,9 +202,22 @@ impl<'input> Reader<'input> {
             return text;
         }
         let last = source.rsplit(['\n', '\r']).next().unwrap_or_default();
-        match text.strip_suffix('\n') {
-            Some(cut) if !last.trim().is_empty() && cut.ends_with(last.trim_start()) => cut,
-            _ => text,
+        let Some(cut) = text.strip_suffix('\n') else {
+            return text;
+        };
+        if !last.trim().is_empty() {
+            let is_cut = cut.ends_with(last.trim_start());
+            return if is_cut { cut } else { text };
+        }
+        // Of blanks only those count that go beyond the indentation.
+        let line = cut.rsplit('\n').next().unwrap_or_default();
+        let goes_beyond = !line.is_empty() && line.trim().is_empty() && last.ends_with(line);
+        let block = source.get(self.range(span).start..).unwrap_or_default();
+        let has_lines = block.matches(['\n', '\r']).count() > 1;
+        if goes_beyond || (cut.is_empty() && !last.is_empty() && !has_lines) {
+            cut
+        } else {
+            text
         }
     }
 
@@ -351,8 +364,13 @@ impl<'input> Reader<'input> {
                 .with_help("use spaces, or quote the text")
                 .into());
         }
+        // PyYAML takes `!` for a sign to look at the text, even in quotes.
+        let is_looked_at = match tag {
+            None => style == ScalarStyle::Plain,
+            Some(tag) => tag.original() == "!",
+        };
         match tag {
-            None if style == ScalarStyle::Plain => Scalar::resolve(text).map_err(|_| {
+            _ if is_looked_at => Scalar::resolve(text).map_err(|_| {
                 self.error(
                     Code::BadNumber,
                     format!("the number `{text}` cannot be represented"),
@@ -362,7 +380,6 @@ impl<'input> Reader<'input> {
                 .into()
             }),
             None => Ok(Scalar::Text(text.to_owned())),
-            Some(tag) if tag.original() == "!" => Ok(Scalar::Text(text.to_owned())),
             Some(tag) => tag
                 .suffix_in_namespace(CORE)
                 .and_then(|suffix| Scalar::resolve_as(text, &suffix))
@@ -552,7 +569,7 @@ mod tests {
         assert_eq!(json_of("on: 1\n2: 3\n"), json!({"true": 1, "2": 3}));
         assert_eq!(
             json_of("a: !!str 1\nb: !!int '3'\nc: ! 5\n"),
-            json!({"a": "1", "b": 3, "c": "5"})
+            json!({"a": "1", "b": 3, "c": 5})
         );
         assert_eq!(json_of("\u{feff}a: 1"), json!({"a": 1}));
     }

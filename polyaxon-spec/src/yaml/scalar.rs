@@ -92,8 +92,8 @@ impl Scalar {
             "str" | "timestamp" => Some(Self::Text(text.to_owned())),
             "null" => Some(Self::Null),
             "bool" => parse_bool(text).map(Self::Bool),
-            "int" => parse_integer(text).map(Self::Integer),
-            "float" => parse_float(text).map(Self::Float),
+            "int" => parse_integer(text.trim()).map(Self::Integer),
+            "float" => parse_float(text.trim()).map(Self::Float),
             _ => None,
         }
     }

@@ -1,6 +1,8 @@
-"""Writes vectors.jsonl: documents and scalars, each with what PyYAML's safe_load makes of it.
+"""Writes vectors: documents and scalars, each with what PyYAML's safe_load makes of it.
 
-usage: python generate.py > vectors.jsonl        (PyYAML 6 from its package registry; the seed is fixed)
+usage: python generate.py [SEED] > vectors.jsonl        (PyYAML 6 from its package registry)
+
+The recorded ones are those of the seed that is used without an argument; a test asks for those of others.
 
 A line is {"text": TEXT, "value": VALUE} or {"text": TEXT, "error": true}. Floats are {"$float": TEXT}, because JSON
 readers differ in their last digit. Dates stay text, as in a Polyaxonfile. Keys are text. A document that PyYAML reads
@@ -155,10 +157,21 @@ def mutations(rng, texts):
         yield text
 
 
+# Blocks at the end of a text without a line break, and the sign that asks for a look at the text.
+ENDS = [
+    f"k: {header}\n{lines}"
+    for header in ("|", "|+", "|-", ">", ">+", ">-")
+    for lines in ("  ", "   ", "  a\n ", "  a\n  ", "  a\n   ", "  a\n\n  ", "  a\n\n   ", "  \n  ", "   \n    ", "  a\n   b")
+] + [f"k: ! {text}" for text in ("", "12", "'12'", '"on"', "''", "[]", "{a: 1}", "|-\n  12\n", "a")] + [
+    "k: !!int ' 3 '", "k: !!float |-\n  1.5 ",
+]
+
+
 def main():
-    rng = random.Random(20240102)
+    rng = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 20240102)
     texts = [*scalars(rng), *documents(rng), *lines(rng)]
     texts += mutations(rng, [text for text in texts if 0 < len(text) < 200])
+    texts += ENDS
     seen = set()
     for text in texts:
         if len(text) < 400 and text not in seen:
