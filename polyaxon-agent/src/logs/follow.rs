@@ -27,6 +27,9 @@ pub async fn follow(
         match readers.read(executor, key, container, true, ambience).await {
             // The end of a followed log can come before its last lines: read it once more.
             Ok(()) => {
+                if !had_end {
+                    readers.feed.end_of_output(now_ns(ambience));
+                }
                 had_end = true;
                 match readers
                     .read(executor, key, container, false, ambience)

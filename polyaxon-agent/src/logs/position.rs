@@ -77,6 +77,11 @@ impl Position {
         self.reading = Reading::Start;
     }
 
+    /// Whether there was output before, and none came since the reader started over: a newer file that is empty.
+    pub fn found_nothing(&self) -> bool {
+        self.reading == Reading::Start && self.taken > 0
+    }
+
     /// Takes the next piece and says what of it is new.
     pub fn take(&mut self, piece: &LogPiece) -> Fresh {
         if self.reading == Reading::Start {
@@ -188,6 +193,17 @@ mod tests {
             let bytes = wanted.replace("[gap]", "").len() as u64;
             assert_eq!(position.taken(), 6 + marks + bytes, "{again:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_file_is_no_beginning() {
+        let mut position = Position::default();
+        assert!(!position.found_nothing(), "nothing was written yet");
+        read(&mut position, &[(1, "a\n")]);
+        assert!(!position.found_nothing());
+        read(&mut position, &[]);
+        assert!(position.found_nothing());
+        assert!(Position::behind(4, 1, 2, 2).found_nothing());
     }
 
     #[test]

@@ -184,6 +184,11 @@ impl Feed {
         self.with(Window::rewind);
     }
 
+    /// The container has ended, and the reader came to the end of what there is of its output.
+    pub fn end_of_output(&self, at_ns: i64) {
+        self.with(|window| window.end_of_output(at_ns));
+    }
+
     /// The rest of the output can never be read.
     pub fn lose_rest(&self, at_ns: i64, why: &str) {
         self.with(|window| window.lose_rest(at_ns, why));

@@ -137,6 +137,14 @@ impl Window {
         }
     }
 
+    /// The container has ended, and the reader came to the end of what there is of its output.
+    pub fn end_of_output(&mut self, at_ns: i64) {
+        self.position.advance(self.acked);
+        if self.position.found_nothing() {
+            self.lose_rest(at_ns, ROTATED);
+        }
+    }
+
     /// The rest of the output can never be read.
     pub fn lose_rest(&mut self, at_ns: i64, why: &str) {
         if self.finished || self.complete {
@@ -415,6 +423,16 @@ mod tests {
         );
         window.acknowledge(acked(5));
         assert!(window.is_drained());
+        // All that is left of the log is an empty file.
+        let mut window = Window::default();
+        window.push(&at(1, b"one\n"));
+        window.end_of_output(5);
+        window.rewind();
+        window.end_of_output(5);
+        window.finish();
+        let chunk = window.next_chunk().expect("a chunk");
+        let gaps: Vec<&str> = chunk.records.iter().map(|record| &record.gap[..]).collect();
+        assert_eq!(gaps, ["", ROTATED]);
         // The hub has all of it already.
         let mut window = Window::of_adopted();
         let _question = window.next_chunk();
