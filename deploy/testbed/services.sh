@@ -21,6 +21,15 @@ service_running() {
     [ -n "$birth" ] && [ "$(service_birth "$pid")" = "$birth" ]
 }
 
+# Files that the caller has open, a lock among them, are not a service's.
+close_files() {
+    local file
+    for file in "/proc/$BASHPID/fd"/*; do
+        file=${file##*/}
+        [ "$file" -le 2 ] || exec {file}>&-
+    done
+}
+
 # service_start DIR COMMAND...: starts it in the background, output in DIR/log.
 service_start() {
     local dir=$1 pid
@@ -28,7 +37,7 @@ service_start() {
     : >"$dir/log"
     # A session of its own: Ctrl-C in the terminal must not reach it before `stop` does. The folder
     # of the one who starts it may go away.
-    (cd / && exec setsid "$@" </dev/null >"$dir/log" 2>&1) &
+    (cd / && close_files && exec setsid "$@" </dev/null >"$dir/log" 2>&1) &
     pid=$!
     echo "$pid $(service_birth "$pid")" >"$dir/pid"
 }
