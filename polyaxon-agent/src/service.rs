@@ -230,6 +230,7 @@ fn kubernetes_options(
             .map(|bundle| bundle.key().to_owned()),
         insecure_registries: settings.insecure_registries.clone(),
         unschedulable: Duration::from_secs(u64::from(cluster.unschedulable_timeout)),
+        log_streams: cluster.log_streams,
         user_namespaces: cluster.user_namespaces,
     })
 }

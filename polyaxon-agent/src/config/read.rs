@@ -198,6 +198,7 @@ mod tests {
         let cluster = settings.executor.kubernetes.expect("a cluster");
         assert_eq!(cluster.name, "polyaxon-agent");
         assert_eq!(cluster.unschedulable_timeout, 600);
+        assert_eq!(cluster.log_streams, 500);
         assert_eq!(cluster.user_namespaces, UserNamespaces::Never);
         assert_eq!(
             cluster.ca_bundle.as_ref().map(ClusterCaBundle::key),

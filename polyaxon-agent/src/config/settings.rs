@@ -124,6 +124,8 @@ pub struct Kubernetes {
     pub ca_bundle: Option<ClusterCaBundle>,
     /// Seconds that a pod may wait for a node.
     pub unschedulable_timeout: u32,
+    /// Outputs of running containers that are read at a time; what has no place is read when its container has ended.
+    pub log_streams: u32,
     /// User namespaces for builds.
     pub user_namespaces: UserNamespaces,
 }
@@ -137,6 +139,7 @@ impl Default for Kubernetes {
             pod_image: None,
             ca_bundle: None,
             unschedulable_timeout: 600,
+            log_streams: 500,
             user_namespaces: UserNamespaces::default(),
         }
     }

@@ -213,6 +213,7 @@ pub(crate) async fn connect(
         ca_key: None,
         insecure_registries: Vec::new(),
         unschedulable: Duration::from_secs(5),
+        log_streams: 500,
         user_namespaces,
     })
     .await

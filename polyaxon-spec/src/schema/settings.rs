@@ -146,6 +146,11 @@ fn kubernetes() -> Value {
                 "Seconds that a pod may wait for a node; 600 when absent.",
             ),
             (
+                "logStreams",
+                count(0),
+                "Logs of running containers that are followed at a time; 500 when absent.",
+            ),
+            (
                 "userNamespaces",
                 json!({"enum": ["auto", "always", "never"]}),
                 "User namespaces for builds; `auto` where the nodes do it.",

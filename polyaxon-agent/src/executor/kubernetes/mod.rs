@@ -21,6 +21,7 @@ mod output;
 mod pace;
 mod removal;
 mod statuses;
+mod turns;
 mod user_namespaces;
 
 use std::collections::HashSet;
@@ -45,6 +46,7 @@ use self::isolation::Nodes;
 pub use self::options::KubernetesOptions;
 use self::output::Source;
 use self::pace::Pace;
+use self::turns::Turns;
 use self::user_namespaces::Shown;
 use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen};
 use crate::attempt::AttemptKey;
@@ -57,6 +59,8 @@ pub struct KubernetesExecutor {
     options: KubernetesOptions,
     cluster: Arc<Cluster>,
     pace: Pace,
+    /// Who reads outputs.
+    turns: Turns,
     /// Whether builds ask for a user namespace of their own.
     user_namespaces: AtomicBool,
     /// Which nodes really give a pod its own.
@@ -78,6 +82,7 @@ impl KubernetesExecutor {
         tracing::info!(version = version.git_version, "the cluster answers");
         let namespaces = options.namespaces();
         let probing = options.user_namespaces;
+        let turns = Turns::new(options.log_streams);
         let cluster = Arc::new(Cluster::new(&options.agent, &namespaces));
         let tasks = cluster.watch(&client, &namespaces);
         let executor = Arc::new(Self {
@@ -85,6 +90,7 @@ impl KubernetesExecutor {
             options,
             cluster,
             pace: Pace::default(),
+            turns,
             user_namespaces: AtomicBool::new(probing == UserNamespaces::Always),
             nodes: Nodes::default(),
             live: Mutex::default(),
@@ -267,10 +273,24 @@ impl Executor for Arc<KubernetesExecutor> {
         follow: bool,
     ) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
         let (executor, key, container) = (Arc::clone(self), key.clone(), container.to_owned());
-        stream::once(async move { executor.source(&key, &container).await })
-            .flat_map(move |source| match source {
-                Ok(source) => output::pieces(source, follow),
-                Err(error) => stream::once(async { Err(error) }).boxed(),
+        let opened = async move {
+            let turn = executor
+                .turns
+                .take(&executor.cluster, &key, &container, follow)
+                .await;
+            (executor.source(&key, &container).await, turn)
+        };
+        stream::once(opened)
+            .flat_map(|(source, turn)| {
+                let pieces = match source {
+                    Ok(source) => output::pieces(source, turn.follow),
+                    Err(error) => stream::once(async { Err(error) }).boxed(),
+                };
+                // The turn lasts as long as the stream.
+                pieces.map(move |piece| {
+                    let _held = &turn;
+                    piece
+                })
             })
             .boxed()
     }

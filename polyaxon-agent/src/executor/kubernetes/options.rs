@@ -30,6 +30,8 @@ pub struct KubernetesOptions {
     pub insecure_registries: Vec<String>,
     /// How long a pod may wait for a node.
     pub unschedulable: Duration,
+    /// Outputs of running containers that are read at a time.
+    pub log_streams: u32,
     /// User namespaces for builds.
     pub user_namespaces: UserNamespaces,
 }

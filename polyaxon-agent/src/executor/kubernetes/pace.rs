@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::Error;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::failure::code;
@@ -18,6 +19,8 @@ const LEAST: f64 = 1.0;
 const STEP: f64 = 0.5;
 /// Seconds of the present rate that may be asked at once.
 const BURST_SECONDS: f64 = 2.0;
+/// Requests that are on their way at a time: each has a connection of its own.
+const AT_ONCE: usize = 32;
 /// Tries of one request that the server has no time for.
 const TRIES: u32 = 4;
 
@@ -32,17 +35,28 @@ struct Bucket {
 
 /// The pace of all requests of one agent but those of watches and logs.
 #[derive(Debug)]
-pub(super) struct Pace(Mutex<Bucket>);
+pub(super) struct Pace {
+    bucket: Mutex<Bucket>,
+    /// Held by the one whose turn is next; the others wait behind it in their order.
+    next: tokio::sync::Mutex<()>,
+    /// Requests that are on their way.
+    running: Semaphore,
+}
 
 impl Default for Pace {
     fn default() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(Bucket {
+        let bucket = Bucket {
             rate: START,
             tokens: START * BURST_SECONDS,
             filled: now,
             closed_until: now,
-        }))
+        };
+        Self {
+            bucket: Mutex::new(bucket),
+            next: tokio::sync::Mutex::default(),
+            running: Semaphore::new(AT_ONCE),
+        }
     }
 }
 
@@ -78,7 +92,7 @@ impl Bucket {
 
 impl Pace {
     fn lock(&self) -> MutexGuard<'_, Bucket> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Requests that may be asked at once, at the present rate; never none.
@@ -91,6 +105,18 @@ impl Pace {
         (self.lock().rate * BURST_SECONDS).max(1.0) as u32
     }
 
+    /// Returns when a request may be sent, to those who ask in their order.
+    async fn turn(&self) {
+        let _next = self.next.lock().await;
+        loop {
+            let wait = self.lock().take(Instant::now());
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return,
+            }
+        }
+    }
+
     /// Sends a request when it is its turn; again, later, when the server has no time for it.
     pub(super) async fn call<T, F>(&self, request: impl Fn() -> F) -> Result<T, Error>
     where
@@ -98,15 +124,13 @@ impl Pace {
     {
         let mut tries = 0;
         loop {
-            loop {
-                let wait = self.lock().take(Instant::now());
-                match wait {
-                    Some(wait) => tokio::time::sleep(wait).await,
-                    None => break,
-                }
-            }
+            self.turn().await;
             tries += 1;
-            let answer = request().await;
+            let answer = {
+                // It is never closed.
+                let _running = self.running.acquire().await;
+                request().await
+            };
             match &answer {
                 Err(error) if code(error) == Some(429) => {
                     self.lock().refused(Instant::now(), retry_after(error));
