@@ -15,7 +15,7 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::kept::Kept;
+use super::kept::{Folded, Kept};
 use super::labels::{self, Owner};
 use super::observe::Note;
 use crate::attempt::AttemptKey;
@@ -39,8 +39,8 @@ pub(super) struct Snapshot {
 #[derive(Default)]
 pub(super) struct Slot {
     namespace: String,
-    pub(super) job: Option<Arc<Job>>,
-    pub(super) pods: BTreeMap<String, Arc<Pod>>,
+    pub(super) job: Option<Folded<Job>>,
+    pub(super) pods: BTreeMap<String, Folded<Pod>>,
     changed: watch::Sender<()>,
 }
 
@@ -200,22 +200,25 @@ impl Cluster {
         let pod = slot
             .pods
             .values()
-            .min_by_key(|pod| pod.metadata.creation_timestamp.clone());
-        let uids = slot
-            .job
+            .min_by_key(|pod| pod.created.clone())
+            .cloned();
+        let job = slot.job.clone();
+        let uids = job
             .iter()
-            .map(|job| &job.metadata)
-            .chain(pod.iter().map(|pod| &pod.metadata))
-            .filter_map(|metadata| metadata.uid.as_ref());
+            .map(|job| &job.uid)
+            .chain(pod.iter().map(|pod| &pod.uid));
+        let notes = uids
+            .filter_map(|uid| state.notes.get(uid))
+            .flatten()
+            .cloned()
+            .collect();
+        let namespace = slot.namespace.clone();
+        drop(state);
         Snapshot {
-            namespace: slot.namespace.clone(),
-            job: slot.job.clone(),
-            pod: pod.cloned(),
-            notes: uids
-                .filter_map(|uid| state.notes.get(uid))
-                .flatten()
-                .cloned()
-                .collect(),
+            namespace,
+            job: job.and_then(|job| job.unfold()),
+            pod: pod.and_then(|pod| pod.unfold()),
+            notes,
         }
     }
 
@@ -240,13 +243,7 @@ impl Cluster {
         state
             .slots
             .iter()
-            .filter(|(_, slot)| {
-                slot.job.is_none()
-                    && slot
-                        .pods
-                        .values()
-                        .any(|pod| labels::finalizer(&pod.metadata).is_some())
-            })
+            .filter(|(_, slot)| slot.job.is_none() && slot.pods.values().any(|pod| pod.is_held))
             .map(|(key, _)| key.clone())
             .collect()
     }

@@ -1,14 +1,19 @@
 //! The kinds of objects of which the picture of the cluster is made, without what is never read.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event as Warning, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::api::core::v1::{
+    Container, ContainerStatus, Event as Warning, Pod, PodSpec, PodStatus,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde::Serialize;
 
 use super::cluster::Cluster;
 use super::kind::Kind;
+use super::labels;
 use super::observe::Note;
 
 /// Start of the names of Jobs and their pods.
@@ -25,22 +30,124 @@ pub(super) trait Kept: Kind + Send + 'static {
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>);
 }
 
-/// What is never read takes no room.
-fn lighten(metadata: &mut ObjectMeta) {
-    metadata.managed_fields = None;
+/// An object without what is never read, as text: the fields of ten thousand pods take many times that room, and few
+/// are looked at in a second.
+#[derive(Clone)]
+pub(super) struct Folded<K> {
+    pub(super) name: String,
+    pub(super) uid: String,
+    pub(super) created: Option<Time>,
+    /// Whether it has our finalizer.
+    pub(super) is_held: bool,
+    json: Arc<[u8]>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind + Serialize> Folded<K> {
+    /// `object` is what is left of the object with this metadata.
+    fn new(metadata: &ObjectMeta, object: &K) -> Self {
+        // A typed object is always JSON.
+        let json = serde_json::to_vec(object).unwrap_or_default();
+        Self {
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+            created: metadata.creation_timestamp.clone(),
+            is_held: labels::finalizer(metadata).is_some(),
+            json: json.into(),
+            kind: PhantomData,
+        }
+    }
+
+    /// The object; what was folded unfolds.
+    pub(super) fn unfold(&self) -> Option<Arc<K>> {
+        serde_json::from_slice(&self.json).ok().map(Arc::new)
+    }
+}
+
+impl Folded<Job> {
+    /// What is read of a Job.
+    pub(super) fn of_job(job: Job) -> Self {
+        let light = Job {
+            metadata: light_metadata(&job.metadata),
+            spec: None,
+            status: job.status,
+        };
+        Self::new(&job.metadata, &light)
+    }
+}
+
+impl Folded<Pod> {
+    /// What is read of a pod.
+    pub(super) fn of_pod(pod: Pod) -> Self {
+        let metadata = pod.metadata.clone();
+        Self::new(&metadata, &light_pod(pod))
+    }
+}
+
+fn light_metadata(metadata: &ObjectMeta) -> ObjectMeta {
+    ObjectMeta {
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
+        creation_timestamp: metadata.creation_timestamp.clone(),
+        deletion_timestamp: metadata.deletion_timestamp.clone(),
+        ..ObjectMeta::default()
+    }
+}
+
+fn light_pod(pod: Pod) -> Pod {
+    let status = |status: ContainerStatus| ContainerStatus {
+        name: status.name,
+        image: status.image,
+        image_id: status.image_id,
+        state: status.state,
+        last_state: status.last_state,
+        ..ContainerStatus::default()
+    };
+    let statuses = |all: Option<Vec<ContainerStatus>>| {
+        all.map(|all| all.into_iter().map(status).collect::<Vec<_>>())
+    };
+    Pod {
+        metadata: light_metadata(&pod.metadata),
+        spec: pod.spec.map(|spec| PodSpec {
+            node_name: spec.node_name,
+            host_users: spec.host_users,
+            init_containers: spec.init_containers.map(|all| {
+                let init = |container: Container| Container {
+                    name: container.name,
+                    restart_policy: container.restart_policy,
+                    ..Container::default()
+                };
+                all.into_iter().map(init).collect()
+            }),
+            ..PodSpec::default()
+        }),
+        status: pod.status.map(|all| PodStatus {
+            phase: all.phase,
+            reason: all.reason,
+            message: all.message,
+            conditions: all.conditions.map(|mut conditions| {
+                conditions.retain(|condition| {
+                    matches!(
+                        condition.type_.as_str(),
+                        "PodScheduled" | "DisruptionTarget"
+                    )
+                });
+                conditions
+            }),
+            init_container_statuses: statuses(all.init_container_statuses),
+            container_statuses: statuses(all.container_statuses),
+            ..PodStatus::default()
+        }),
+    }
 }
 
 impl Kept for Job {
     const KIND: &'static str = "Job";
 
-    fn put(mut self, cluster: &Cluster) {
-        lighten(&mut self.metadata);
-        if let Some(spec) = &mut self.spec {
-            // The pod has the same.
-            spec.template.spec = None;
-        }
-        let job = Arc::new(self);
-        cluster.change(&job.metadata, |slot| slot.job = Some(Arc::clone(&job)));
+    fn put(self, cluster: &Cluster) {
+        let metadata = self.metadata.clone();
+        let job = Folded::of_job(self);
+        cluster.change(&metadata, |slot| slot.job = Some(job));
     }
 
     fn drop_from(self, cluster: &Cluster) {
@@ -49,7 +156,7 @@ impl Kept for Job {
             let same = slot
                 .job
                 .as_ref()
-                .is_some_and(|job| job.metadata.uid == self.metadata.uid);
+                .is_some_and(|job| Some(&job.uid) == self.metadata.uid.as_ref());
             if same {
                 slot.job = None;
             }
@@ -59,9 +166,10 @@ impl Kept for Job {
 
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>) {
         cluster.retain(namespace, |slot| {
-            let gone = slot.job.as_ref().is_some_and(|job| {
-                !names.contains(job.metadata.name.as_deref().unwrap_or_default())
-            });
+            let gone = slot
+                .job
+                .as_ref()
+                .is_some_and(|job| !names.contains(&job.name));
             if gone {
                 slot.job = None;
             }
@@ -73,22 +181,11 @@ impl Kept for Job {
 impl Kept for Pod {
     const KIND: &'static str = "Pod";
 
-    fn put(mut self, cluster: &Cluster) {
-        lighten(&mut self.metadata);
-        if let Some(spec) = &mut self.spec {
-            spec.volumes = None;
-            for container in spec
-                .containers
-                .iter_mut()
-                .chain(spec.init_containers.iter_mut().flatten())
-            {
-                (container.env, container.args, container.volume_mounts) = (None, None, None);
-            }
-        }
-        let pod = Arc::new(self);
-        let name = pod.metadata.name.clone().unwrap_or_default();
-        cluster.change(&pod.metadata, |slot| {
-            slot.pods.insert(name, Arc::clone(&pod));
+    fn put(self, cluster: &Cluster) {
+        let metadata = self.metadata.clone();
+        let pod = Folded::of_pod(self);
+        cluster.change(&metadata, |slot| {
+            slot.pods.insert(pod.name.clone(), pod);
         });
     }
 

@@ -1,13 +1,18 @@
+use std::sync::Arc;
+
 use rstest::rstest;
 use serde_json::json;
 
+use super::super::kept::Folded;
 use super::*;
 use crate::classify::{BuildLog, Evidence, Intent, classify};
 
 const MAIN: &str = "polyaxon-main";
 
 fn job(value: Value) -> Job {
-    serde_json::from_value(value).expect("a Job")
+    let job = serde_json::from_value(value).expect("a Job");
+    // As it is kept.
+    Arc::unwrap_or_clone(Folded::of_job(job).unfold().expect("a Job"))
 }
 
 fn pod(status: &Value) -> Pod {
@@ -16,7 +21,13 @@ fn pod(status: &Value) -> Pod {
         "initContainers": [{"name": "init"}, {"name": "side", "restartPolicy": "Always"}],
         "containers": [{"name": MAIN}],
     });
-    serde_json::from_value(json!({"spec": spec, "status": status})).expect("a pod")
+    kept(json!({"spec": spec, "status": status}))
+}
+
+/// The pod as it is kept.
+fn kept(value: Value) -> Pod {
+    let pod = serde_json::from_value(value).expect("a pod");
+    Arc::unwrap_or_clone(Folded::of_pod(pod).unfold().expect("a pod"))
 }
 
 fn status(name: &str, state: &Value) -> Value {
@@ -334,7 +345,7 @@ impl Recorded {
             "nodeName": scheduled.then_some("n"),
             "containers": [{"name": self.main()}],
         });
-        serde_json::from_value(pod).expect("a pod")
+        kept(pod)
     }
 
     fn class_of(&self, ending: &Ending) -> &'static str {
