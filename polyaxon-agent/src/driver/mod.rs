@@ -1,6 +1,7 @@
 //! Drives the machines: takes events from the hub and from tasks, and obeys the orders that the
 //! machines answer with. One task owns all state; whatever takes time is a task of its own.
 
+mod agenda;
 mod entry;
 mod tasks;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::agenda::{Agenda, Item};
 use self::entry::Entry;
 use self::tasks::{LogsOf, Message, Tools};
 use crate::ambience::Ambience;
@@ -85,6 +87,7 @@ pub struct Driver {
     max_runs: u32,
     require_confirmation: bool,
     entries: IndexMap<AttemptKey, Entry>,
+    agenda: Agenda,
     epoch: u64,
     ready: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -115,6 +118,7 @@ impl Driver {
             max_runs: parts.max_runs,
             require_confirmation: parts.require_confirmation,
             entries: IndexMap::new(),
+            agenda: Agenda::default(),
             epoch: 0,
             ready: Some(Box::new(ready)),
         }
@@ -147,37 +151,21 @@ impl Driver {
 
     fn next_deadline(&self) -> Instant {
         let furthest = Instant::now() + LOOK;
-        self.entries
-            .values()
-            .filter_map(|entry| entry.machine.deadline().map(Instant::from_std))
-            .fold(furthest, Instant::min)
+        let next = self.agenda.next().map(Instant::from_std);
+        next.map_or(furthest, |next| next.min(furthest))
     }
 
     fn tick(&mut self) {
         let now = Instant::now().into_std();
-        let due: Vec<AttemptKey> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.machine.deadline().is_some_and(|due| due <= now))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in due {
+        for key in self.agenda.due(now) {
             self.event(&key, Event::Tick);
         }
     }
 
     fn count_slots(&self) {
-        let live = self
-            .entries
-            .values()
-            .filter(|entry| entry.machine.is_live())
-            .count();
+        let live = self.agenda.live();
         self.tools.vitals.turned(live);
-        let launching = self
-            .entries
-            .values()
-            .filter(|entry| entry.machine.is_launching())
-            .count();
+        let launching = self.agenda.launching();
         let less =
             |most: u32, taken: usize| most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
         // More than can be launched soon waits better in the hub: others may take it, and a stop is quick there.
@@ -232,6 +220,7 @@ impl Driver {
             entry.fence.store(WITHDRAWN, Ordering::Relaxed);
             self.tools.shipper.forget(&key);
         }
+        self.agenda = Agenda::default();
         while self.messages.try_recv().is_ok() {}
     }
 
@@ -332,6 +321,9 @@ impl Driver {
             Facts::of(plan, self.require_confirmation)
         });
         let entry = Entry::new(Machine::new(facts), plan, fence, self.epoch);
+        let before = self.entries.get(&key);
+        let before = before.map_or_else(Item::default, |entry| Item::of(&entry.machine));
+        self.agenda.change(&key, before, Item::of(&entry.machine));
         self.entries.insert(key, entry);
     }
 
@@ -339,7 +331,10 @@ impl Driver {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
-        for action in entry.machine.on(event, Instant::now().into_std()) {
+        let before = Item::of(&entry.machine);
+        let actions = entry.machine.on(event, Instant::now().into_std());
+        self.agenda.change(key, before, Item::of(&entry.machine));
+        for action in actions {
             self.act(key, action);
         }
     }
@@ -409,7 +404,10 @@ impl Driver {
             }
             Action::Forget => {
                 self.tools.shipper.forget(key);
-                self.entries.shift_remove(key);
+                if let Some(entry) = self.entries.swap_remove(key) {
+                    self.agenda
+                        .change(key, Item::of(&entry.machine), Item::default());
+                }
             }
         }
     }

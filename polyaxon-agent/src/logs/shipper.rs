@@ -1,5 +1,6 @@
 //! All containers' windows and the stream that empties them.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use polyaxon_proto::agent::v1::{PushLogsRequest, PushLogsResponse, Session};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::window::{Answer, ContainerKey, Window};
+use super::window::{Answer, Chunk, ContainerKey, Window};
 use crate::attempt::AttemptKey;
 use crate::executor::LogPiece;
 use crate::hub::{HubClient, HubError};
@@ -17,19 +18,56 @@ use crate::hub::{HubClient, HubError};
 struct Slot {
     window: Window,
     fence: Arc<AtomicU64>,
+    /// Something was acknowledged, or the slot is gone.
+    progress: Arc<Notify>,
+    /// Whether it is among those that are ready.
+    is_ready: bool,
+}
+
+#[derive(Default)]
+struct Slots {
+    all: IndexMap<ContainerKey, Slot>,
+    /// Those that may have something to send, each once.
+    ready: VecDeque<ContainerKey>,
+}
+
+impl Slots {
+    /// Changes a window, which may have something to send then.
+    fn change(&mut self, key: &ContainerKey, change: impl FnOnce(&mut Window)) -> Option<&Slot> {
+        let slot = self.all.get_mut(key)?;
+        change(&mut slot.window);
+        if !slot.is_ready {
+            slot.is_ready = true;
+            self.ready.push_back(key.clone());
+        }
+        Some(slot)
+    }
+
+    /// The next message of those that are ready, in turns.
+    fn next(&mut self) -> Option<(ContainerKey, Chunk, u64)> {
+        while let Some(key) = self.ready.pop_front() {
+            let Some(slot) = self.all.get_mut(&key) else {
+                continue;
+            };
+            if let Some(chunk) = slot.window.next_chunk() {
+                self.ready.push_back(key.clone());
+                return Some((key, chunk, slot.fence.load(Ordering::Relaxed)));
+            }
+            slot.is_ready = false;
+        }
+        None
+    }
 }
 
 #[derive(Default)]
 struct Shared {
-    slots: Mutex<IndexMap<ContainerKey, Slot>>,
+    slots: Mutex<Slots>,
     /// Something can be sent.
     work: Notify,
-    /// Something was acknowledged.
-    progress: Notify,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, IndexMap<ContainerKey, Slot>> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,27 +82,36 @@ impl Shipper {
     /// A feed for one container's output, from its first byte, or from where another process was when the attempt is an
     /// adopted one.
     pub fn feed(&self, key: ContainerKey, fence: Arc<AtomicU64>, is_adopted: bool) -> Feed {
-        self.shared
-            .lock()
-            .entry(key.clone())
-            .or_insert_with(|| Slot {
-                window: if is_adopted {
-                    Window::of_adopted()
-                } else {
-                    Window::default()
-                },
-                fence,
-            });
+        let mut slots = self.shared.lock();
+        let slot = slots.all.entry(key.clone()).or_insert_with(|| Slot {
+            window: if is_adopted {
+                Window::of_adopted()
+            } else {
+                Window::default()
+            },
+            fence,
+            progress: Arc::default(),
+            is_ready: false,
+        });
+        let progress = Arc::clone(&slot.progress);
+        slots.change(&key, |_| {});
+        drop(slots);
         Feed {
             shared: Arc::clone(&self.shared),
+            progress,
             key,
         }
     }
 
     /// Forgets what is left of an attempt.
     pub fn forget(&self, attempt: &AttemptKey) {
-        self.shared.lock().retain(|key, _| key.attempt != *attempt);
-        self.shared.progress.notify_waiters();
+        self.shared.lock().all.retain(|key, slot| {
+            let stays = key.attempt != *attempt;
+            if !stays {
+                slot.progress.notify_waiters();
+            }
+            stays
+        });
     }
 
     /// Sends until the future is dropped. A stream that breaks is opened again; with another
@@ -93,8 +140,12 @@ impl Shipper {
     }
 
     async fn stream(&self, hub: &HubClient, session: Session) -> Result<(), HubError> {
-        for slot in self.shared.lock().values_mut() {
-            slot.window.reconnected();
+        {
+            let mut slots = self.shared.lock();
+            let keys: Vec<ContainerKey> = slots.all.keys().cloned().collect();
+            for key in keys {
+                slots.change(&key, Window::reconnected);
+            }
         }
         self.shared.work.notify_one();
         let (sender, receiver) = mpsc::channel(16);
@@ -132,19 +183,16 @@ impl Shipper {
     }
 
     fn next(&self, session: &Session) -> Option<PushLogsRequest> {
-        let mut slots = self.shared.lock();
-        slots.iter_mut().find_map(|(key, slot)| {
-            let chunk = slot.window.next_chunk()?;
-            Some(PushLogsRequest {
-                session: Some(session.clone()),
-                run: key.attempt.run.clone(),
-                attempt: key.attempt.attempt,
-                fence: slot.fence.load(Ordering::Relaxed),
-                container: key.container.clone(),
-                offset: chunk.offset,
-                records: chunk.records,
-                eof: chunk.eof,
-            })
+        let (key, chunk, fence) = self.shared.lock().next()?;
+        Some(PushLogsRequest {
+            session: Some(session.clone()),
+            run: key.attempt.run,
+            attempt: key.attempt.attempt,
+            fence,
+            container: key.container,
+            offset: chunk.offset,
+            records: chunk.records,
+            eof: chunk.eof,
         })
     }
 
@@ -153,22 +201,24 @@ impl Shipper {
             attempt: AttemptKey::new(answer.run.clone(), answer.attempt),
             container: answer.container.clone(),
         };
-        if let Some(slot) = self.shared.lock().get_mut(&key) {
-            slot.window.acknowledge(Answer {
-                acked: answer.acked_offset,
-                first_at_ns: answer.first_at_ns,
-                last_at_ns: answer.last_at_ns,
-                last_bytes: answer.last_bytes,
-                ended: answer.ended,
-            });
+        let answer = Answer {
+            acked: answer.acked_offset,
+            first_at_ns: answer.first_at_ns,
+            last_at_ns: answer.last_at_ns,
+            last_bytes: answer.last_bytes,
+            ended: answer.ended,
+        };
+        let mut slots = self.shared.lock();
+        if let Some(slot) = slots.change(&key, |window| window.acknowledge(answer)) {
+            slot.progress.notify_waiters();
         }
-        self.shared.progress.notify_waiters();
     }
 }
 
 /// One container's way into the shipper.
 pub struct Feed {
     shared: Arc<Shared>,
+    progress: Arc<Notify>,
     key: ContainerKey,
 }
 
@@ -214,12 +264,13 @@ impl Feed {
 
     async fn until(&self, condition: impl Fn(&Window) -> bool) {
         loop {
-            let mut progress = pin!(self.shared.progress.notified());
+            let mut progress = pin!(self.progress.notified());
             // Heard from here on, also before it is waited for.
             progress.as_mut().enable();
             let holds = self
                 .shared
                 .lock()
+                .all
                 .get(&self.key)
                 .is_none_or(|slot| condition(&slot.window));
             if holds {
@@ -230,8 +281,6 @@ impl Feed {
     }
 
     fn with(&self, change: impl FnOnce(&mut Window)) {
-        if let Some(slot) = self.shared.lock().get_mut(&self.key) {
-            change(&mut slot.window);
-        }
+        self.shared.lock().change(&self.key, change);
     }
 }
