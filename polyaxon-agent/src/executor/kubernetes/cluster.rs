@@ -312,3 +312,76 @@ impl Cluster {
         state.slots.retain(|_, slot| !slot.is_empty());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use serde_json::{Value, json};
+
+    use super::super::fake_api;
+    use super::*;
+
+    fn job(name: &str) -> Value {
+        let labels = json!({
+            "operation.polyaxon.com/agent": "me", "operation.polyaxon.com/uuid": name,
+            "operation.polyaxon.com/attempt": "1", "operation.polyaxon.com/fence": "1",
+        });
+        let uid = format!("uid-{name}");
+        json!({"metadata": {"name": name, "namespace": "builds", "uid": uid, "labels": labels}})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_too_old_is_begun_anew_with_what_is_there() {
+        let counts = [(); 2].map(|()| Arc::new(AtomicU32::new(0)));
+        let (lists, counters) = (Arc::clone(&counts[0]), counts);
+        let client = fake_api::client(move |request| {
+            let is_watch = request
+                .uri()
+                .query()
+                .is_some_and(|query| query.contains("watch=true"));
+            let counter = &counters[usize::from(is_watch)];
+            let number = counter.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match (is_watch, number) {
+                    (false, 0) => (
+                        200,
+                        json!({"metadata": {"resourceVersion": "1"}, "items": [job("old"), job("both")]}),
+                    ),
+                    (false, _) => (
+                        200,
+                        json!({"metadata": {"resourceVersion": "9"}, "items": [job("both"), job("new")]}),
+                    ),
+                    (true, 0) => {
+                        let gone = fake_api::failure(410, "Expired", None);
+                        (200, json!({"type": "ERROR", "object": gone}))
+                    }
+                    (true, _) => std::future::pending().await,
+                }
+            }
+        });
+        let cluster = Arc::new(Cluster::new("me", &["builds".to_owned()]));
+        let [old, both, new] = ["old", "both", "new"].map(|run| AttemptKey::new(run, 1));
+        let mut changes = cluster.subscribe(&old);
+        let jobs: Api<Job> = Api::namespaced(client, "builds");
+        let watching = tokio::spawn(Arc::clone(&cluster).follow(
+            jobs,
+            watcher::Config::default(),
+            "builds".to_owned(),
+        ));
+        let gone = async {
+            loop {
+                changes.changed().await.expect("the cluster is there");
+                if lists.load(Ordering::Relaxed) > 1 && cluster.snapshot(&old).job.is_none() {
+                    break;
+                }
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_mins(1), gone).await;
+        assert!(told.is_ok(), "who watches it is not told that it is gone");
+        for (key, there) in [(&old, false), (&both, true), (&new, true)] {
+            assert_eq!(cluster.snapshot(key).job.is_some(), there, "{key}");
+        }
+        watching.abort();
+    }
+}

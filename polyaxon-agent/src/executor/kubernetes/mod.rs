@@ -7,6 +7,8 @@
 
 mod cluster;
 mod failure;
+#[cfg(test)]
+mod fake_api;
 mod inventory;
 mod isolation;
 mod kept;

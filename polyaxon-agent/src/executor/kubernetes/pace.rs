@@ -159,6 +159,14 @@ fn retry_after(error: &Error) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use k8s_openapi::api::batch::v1::Job;
+    use kube::Api;
+    use serde_json::json;
+
+    use super::super::fake_api;
     use super::*;
 
     fn bucket(now: Instant) -> Bucket {
@@ -182,6 +190,56 @@ mod tests {
             .take_while(|_| bucket.take(later).is_none())
             .count();
         assert_eq!(at_once, 20, "two seconds of the rate");
+    }
+
+    /// Calls a server that has no time for the first requests; answers how often and how long it was asked, whether it
+    /// did it in the end, and the pace afterwards.
+    async fn called(refusals: u32) -> (u32, Duration, bool, f64) {
+        let asked = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&asked);
+        let client = fake_api::client(move |_| {
+            let number = counter.fetch_add(1, Ordering::Relaxed);
+            async move {
+                if number < refusals {
+                    (429, fake_api::failure(429, "TooManyRequests", Some(7)))
+                } else {
+                    (200, json!({"metadata": {"name": "a"}}))
+                }
+            }
+        });
+        let jobs: Api<Job> = Api::namespaced(client, "default");
+        let (pace, began) = (Pace::default(), Instant::now());
+        let found = pace.call(|| jobs.get("a")).await;
+        let rate = pace.lock().rate;
+        (
+            asked.load(Ordering::Relaxed),
+            began.elapsed(),
+            found.is_ok(),
+            rate,
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_without_time_is_asked_later_and_more_slowly() {
+        let (asked, took, done, rate) = called(0).await;
+        assert_eq!((asked, done), (1, true));
+        assert!(
+            took < Duration::from_secs(1) && rate > START,
+            "{took:?} {rate}"
+        );
+        let (asked, took, done, rate) = called(2).await;
+        assert_eq!((asked, done), (3, true));
+        assert!(
+            took >= Duration::from_secs(14),
+            "as long as it said: {took:?}"
+        );
+        assert!((rate - (START / 4.0 + STEP)).abs() < f64::EPSILON, "{rate}");
+        let (asked, _, done, _) = called(u32::MAX).await;
+        assert_eq!(
+            (asked, done),
+            (TRIES, false),
+            "then whoever wanted it hears of it"
+        );
     }
 
     #[test]
