@@ -113,10 +113,16 @@ impl HubError {
                 | Code::DeadlineExceeded
                 | Code::Cancelled
                 | Code::ResourceExhausted => true,
-                // tonic reports a connection that broke in the middle of a stream like this.
-                Code::Unknown | Code::Internal => {
-                    message.contains("transport") || message.contains("h2 protocol")
-                }
+                // tonic reports a connection that broke in the middle of a stream like this, and the last two where a proxy
+                // has ended a call that was silent for too long for it.
+                Code::Unknown | Code::Internal => [
+                    "transport",
+                    "h2 protocol",
+                    "grpc-status header missing, mapped from HTTP status code 200",
+                    "grpc-status header missing, mapped from HTTP status code 408",
+                ]
+                .iter()
+                .any(|words| message.contains(words)),
                 _ => false,
             },
         }
@@ -283,6 +289,30 @@ mod tests {
     #[case("http://")]
     fn an_address_without_scheme_is_refused(#[case] host: &str) {
         assert!(matches!(endpoint(host), Err(HubError::Address { .. })));
+    }
+
+    #[rstest::rstest]
+    #[case(Status::unavailable("no hub"), true)]
+    #[case(
+        Status::unknown("h2 protocol error: error reading a body from connection"),
+        true
+    )]
+    #[case(
+        Status::unknown("grpc-status header missing, mapped from HTTP status code 200"),
+        true
+    )]
+    #[case(
+        Status::unknown("grpc-status header missing, mapped from HTTP status code 408"),
+        true
+    )]
+    #[case(
+        Status::unknown("grpc-status header missing, mapped from HTTP status code 413"),
+        false
+    )]
+    #[case(Status::internal("a bug"), false)]
+    fn what_passes_is_asked_again(#[case] status: Status, #[case] passes: bool) {
+        let error = HubError::of_status("http://hub.test", &status);
+        assert_eq!(error.is_passing(), passes, "{status}");
     }
 
     #[test]
