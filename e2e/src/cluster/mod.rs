@@ -6,14 +6,16 @@ mod outage;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use self::namespace::variable;
 pub use self::namespace::{Namespace, kubectl};
 pub use self::outage::Outage;
+use crate::build::{check_lines, check_one_end, ended};
 use crate::command::{Output, eventually, run};
 use crate::services::Services;
 use crate::testbed::Testbed;
@@ -45,6 +47,8 @@ pub struct ClusterServices {
     /// That of the agent, and the additional ones.
     namespaces: Vec<Namespace>,
     executor_image: String,
+    /// A part of the cluster was away.
+    had_outage: AtomicBool,
 }
 
 impl ClusterServices {
@@ -77,6 +81,7 @@ impl ClusterServices {
             services: Services::prepare(testbed)?,
             namespaces: Vec::new(),
             executor_image,
+            had_outage: AtomicBool::new(false),
         };
         cluster.make_namespaces(1 + file.additional_namespaces)?;
         std::fs::write(cluster.path("agent.yaml"), cluster.agent_file(file)?)?;
@@ -181,6 +186,36 @@ insecureRegistries: [{mirror}]
         Ok(objects)
     }
 
+    /// Kills a service of `deploy/testbed/cluster.sh`, or `node`: kubelet, containerd and every pod. It is started
+    /// again at the latest when the value is dropped.
+    ///
+    /// # Errors
+    /// It is another cluster than that of the testbed, or there is no such service.
+    pub fn without(&self, what: &'static str) -> Result<Outage> {
+        self.had_outage.store(true, Ordering::Relaxed);
+        Outage::begin(what)
+    }
+
+    /// The run has succeeded, once and at the first attempt, its digest confirmed, with all of its lines, and has
+    /// left nothing.
+    ///
+    /// # Errors
+    /// What is not so, with the logs of hub and agent.
+    pub fn check_whole(&self, uuid: &str, lines: usize) -> Result<()> {
+        let whole = || {
+            let run = ended(self, uuid)?;
+            ensure!(run["status"] == "succeeded", "{run:#}");
+            ensure!(
+                run["attempt"] == 1 && run["build"]["confirmed"] == true,
+                "{run:#}"
+            );
+            check_lines(&self.logs(uuid)?, lines)?;
+            check_one_end(self, uuid)?;
+            self.wait_until_gone(uuid)
+        };
+        whole().with_context(|| self.log())
+    }
+
     /// Waits until a run has left nothing in the cluster.
     ///
     /// # Errors
@@ -195,6 +230,10 @@ insecureRegistries: [{mirror}]
             ensure!(names.is_empty(), "left: {names:?}");
             Ok(())
         })?;
+        // An API server that has just started refuses everything for a moment.
+        if self.had_outage.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let log = std::fs::read_to_string(self.path("polyaxon-agent.log"))?;
         let refused = log.lines().find(|line| line.contains("forbidden: User"));
         ensure!(

@@ -19,11 +19,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Kills a service of `deploy/testbed/cluster.sh`, or `node`: kubelet, containerd and every pod.
-    ///
-    /// # Errors
-    /// It is another cluster than that of the testbed, or there is no such service.
-    pub fn begin(what: &'static str) -> Result<Self> {
+    pub(super) fn begin(what: &'static str) -> Result<Self> {
         // Made before it is killed: what is killed by halves is started again, too.
         let outage = Self { what, over: false };
         cluster("stop", what)?;

@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 use polyaxon_e2e::build::{print_lines, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
 
-use crate::kill::check;
 use crate::operation;
 
 /// Lines of a build that takes longer than a Lease that nobody renews.
@@ -21,8 +20,8 @@ fn an_agent_that_stands_by_takes_over_what_runs() -> Result<()> {
     cluster.kill_agent()?;
     // Nobody but the other one can start it.
     let next = cluster.queue(&operation("after", &print_lines(1, "0")))?;
-    check(&cluster, &uuid, LINES)?;
-    check(&cluster, &next, 1)
+    cluster.check_whole(&uuid, LINES)?;
+    cluster.check_whole(&next, 1)
 }
 
 #[test]
@@ -40,9 +39,9 @@ fn two_agents_that_both_lead_build_once() -> Result<()> {
         let jobs = cluster.objects("jobs", uuid)?;
         ensure!(jobs.len() == 1, "{} Jobs of one run", jobs.len());
     }
-    check(&cluster, &running, LINES)?;
-    check(&cluster, &queued, LINES)?;
+    cluster.check_whole(&running, LINES)?;
+    cluster.check_whole(&queued, LINES)?;
     drop(second);
     let after = cluster.queue(&operation("third", &print_lines(1, "0")))?;
-    check(&cluster, &after, 1)
+    cluster.check_whole(&after, 1)
 }

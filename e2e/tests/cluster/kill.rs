@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::build::{check_lines, check_one_end, ended, print_lines, wait_for_text};
+use anyhow::{Context, Result};
+use polyaxon_e2e::build::{print_lines, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
 use polyaxon_e2e::services::FAILPOINTS;
 
@@ -14,19 +14,6 @@ const LINES: usize = 40;
 
 fn lines(tag: &str) -> String {
     operation(tag, &print_lines(LINES, "0.1"))
-}
-
-/// One end, a good one, at the first attempt, with every line; nothing is left.
-pub(crate) fn check(cluster: &ClusterServices, uuid: &str, lines: usize) -> Result<()> {
-    let run = ended(cluster, uuid)?;
-    ensure!(run["status"] == "succeeded", "{run:#}");
-    check_lines(&cluster.logs(uuid)?, lines)?;
-    check_one_end(cluster, uuid)?;
-    ensure!(
-        run["attempt"] == 1 && run["build"]["confirmed"] == true,
-        "{run:#}"
-    );
-    cluster.wait_until_gone(uuid)
 }
 
 #[test]
@@ -40,7 +27,9 @@ fn an_agent_killed_between_two_steps_repeats_and_loses_nothing() -> Result<()> {
         let uuid = cluster.queue(&lines(failpoint))?;
         cluster.wait_for_agents_end(END)?;
         cluster.start_agent()?;
-        check(&cluster, &uuid, LINES).with_context(|| failpoint.to_owned())?;
+        cluster
+            .check_whole(&uuid, LINES)
+            .with_context(|| failpoint.to_owned())?;
     }
     Ok(())
 }
@@ -55,7 +44,7 @@ fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
     cluster.kill_agent()?;
     std::thread::sleep(Duration::from_secs(12));
     cluster.start_agent()?;
-    check(&cluster, &uuid, LINES)
+    cluster.check_whole(&uuid, LINES)
 }
 
 #[test]
@@ -71,6 +60,6 @@ fn half_a_minute_without_the_hub_costs_no_line() -> Result<()> {
     cluster.kill_hub()?;
     std::thread::sleep(Duration::from_secs(30));
     cluster.start_hub()?;
-    check(&cluster, &short, LINES)?;
-    check(&cluster, &long, LINES)
+    cluster.check_whole(&short, LINES)?;
+    cluster.check_whole(&long, LINES)
 }

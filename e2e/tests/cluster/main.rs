@@ -11,7 +11,7 @@ mod options;
 mod seed;
 mod stop;
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
 use polyaxon_e2e::build::operation_to;
@@ -22,9 +22,16 @@ const END: Duration = Duration::from_mins(4);
 /// Every test has a hub, an agent and a namespace of its own; all have the node and its cores.
 static TURN: RwLock<()> = RwLock::new(());
 
-/// Waits for the turn of a test that takes all of the node.
+/// Waits for the turn of a test that takes all of the node. Whoever shares it goes first, so that nobody waits for a
+/// test that waits itself.
 fn turn() -> RwLockWriteGuard<'static, ()> {
-    TURN.write().unwrap_or_else(PoisonError::into_inner)
+    loop {
+        match TURN.try_write() {
+            Ok(turn) => return turn,
+            Err(TryLockError::Poisoned(turn)) => return turn.into_inner(),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(200)),
+        }
+    }
 }
 
 /// Waits for the turn of a test that waits most of its time; several of them run at once.

@@ -5,7 +5,6 @@ use polyaxon_e2e::build::print_lines;
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use polyaxon_e2e::command::eventually;
 
-use crate::kill::check;
 use crate::{END, operation};
 
 const BUILDS: usize = 50;
@@ -21,7 +20,8 @@ fn build(cluster: &ClusterServices, count: usize, name: &str) -> Result<()> {
             cluster.queue(&operation(&tag, &print_lines(LINES, "0.1")))
         })
         .collect::<Result<_>>()?;
-    runs.iter().try_for_each(|uuid| check(cluster, uuid, LINES))
+    runs.iter()
+        .try_for_each(|uuid| cluster.check_whole(uuid, LINES))
 }
 
 #[test]

@@ -4,7 +4,6 @@ use anyhow::{Context, Result, ensure};
 use polyaxon_e2e::build::wait_for_text;
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 
-use crate::kill::check;
 use crate::operation;
 
 #[test]
@@ -28,6 +27,6 @@ fn a_run_builds_in_the_namespace_that_it_names() -> Result<()> {
             ensure!(object["metadata"]["namespace"] == namespace, "{object:#}");
         }
     }
-    check(&cluster, &uuid, 1)?;
-    check(&cluster, &here, 1)
+    cluster.check_whole(&uuid, 1)?;
+    cluster.check_whole(&here, 1)
 }

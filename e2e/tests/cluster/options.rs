@@ -5,8 +5,6 @@ use polyaxon_e2e::build::{get, wait_for_text};
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use serde_json::{Value, json};
 
-use crate::kill::check;
-
 const OPERATION: &str = "
 version: 1.1
 kind: operation
@@ -112,5 +110,5 @@ fn every_option_of_an_operation_is_on_the_pod() -> Result<()> {
     check_holds(pod, &wanted).with_context(|| format!("{pod:#}"))?;
     let run = get(&cluster, uuid)?;
     ensure!(run["queue"] == "fast" && run["agent"] == "one", "{run:#}");
-    check(&cluster, uuid, 1)
+    cluster.check_whole(uuid, 1)
 }
