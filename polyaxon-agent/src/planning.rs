@@ -7,7 +7,7 @@ use polyaxon_spec::agent_config::AgentConfig;
 use polyaxon_spec::compose::CompiledOperation;
 use polyaxon_spec::diagnostic::{Code, Report};
 use polyaxon_spec::kaniko::{self, BuildSettings, CaBundle};
-use polyaxon_spec::plan::{self, PodPlan, VolumeSource};
+use polyaxon_spec::plan::{self, ContainerPlan, PodPlan, Role, VolumeSource};
 use polyaxon_spec::resolve::{self, RunContext};
 use polyaxon_spec::source::Source;
 use polyaxon_spec::{catalog, policy};
@@ -82,6 +82,36 @@ pub struct AttemptPlan {
     pub pod: PodPlan,
     /// Set when the rules for builds apply.
     pub build: Option<BuildPlan>,
+}
+
+impl AttemptPlan {
+    /// What is still asked of the plan where the attempt itself says the rest: whose it is, and what main and the steps
+    /// that write a Dockerfile were told. A whole plan has more than ten times its size.
+    #[must_use]
+    pub fn once_launched(&self) -> Self {
+        let told = |container: &ContainerPlan| ContainerPlan {
+            name: container.name.clone(),
+            role: container.role,
+            args: container.args.clone(),
+            ..ContainerPlan::default()
+        };
+        let those = |all: &[ContainerPlan], role: Role| {
+            let of_role = all.iter().filter(|container| container.role == role);
+            of_role.map(told).collect::<Vec<_>>()
+        };
+        Self {
+            key: self.key.clone(),
+            fence: self.fence,
+            spec_hash: self.spec_hash.clone(),
+            pod: PodPlan {
+                namespace: self.pod.namespace.clone(),
+                init_containers: those(&self.pod.init_containers, Role::Dockerfile),
+                containers: those(&self.pod.containers, Role::Main),
+                ..PodPlan::default()
+            },
+            build: self.build.clone(),
+        }
+    }
 }
 
 /// What the agent must know of a build beyond its pod.
@@ -402,6 +432,27 @@ component:
             let limits = plan.pod.termination.expect("limits");
             assert_eq!(limits.timeout_seconds, Some(timeout), "{remaining_ms:?}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_plan_says_what_a_report_asks() {
+        let plan = planner(AGENT).plan(&item(BUILD)).expect("planned");
+        let kept = plan.once_launched();
+        assert_eq!(
+            (&kept.key, kept.fence, &kept.build),
+            (&plan.key, plan.fence, &plan.build)
+        );
+        let main = |plan: &AttemptPlan| {
+            let main = plan.pod.main().expect("main");
+            (main.name.clone(), main.args.clone())
+        };
+        assert_eq!(main(&kept), main(&plan));
+        let observer = crate::build_report::BuildObserver::new("polyaxon-main");
+        let bases = |plan: &AttemptPlan| crate::build_report::base_images(&plan.pod, &observer);
+        assert_eq!(bases(&kept), ["busybox"]);
+        assert_eq!(bases(&kept), bases(&plan));
+        let size = |plan: &AttemptPlan| format!("{plan:?}").len();
+        assert!(size(&kept) * 4 < size(&plan), "{kept:?}");
     }
 
     #[test]

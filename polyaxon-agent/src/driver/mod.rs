@@ -370,6 +370,12 @@ impl Driver {
             }
             Action::Run => {
                 if let Some(plan) = entry.plan.clone() {
+                    let plan = if self.tools.executor.keeps_plans() {
+                        Arc::new(plan.once_launched())
+                    } else {
+                        plan
+                    };
+                    entry.plan = Some(Arc::clone(&plan));
                     let logs = LogsOf {
                         fence: Arc::clone(&entry.fence),
                         observer: entry.observer.clone(),

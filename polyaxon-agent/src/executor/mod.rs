@@ -194,6 +194,12 @@ pub trait Executor: Send + Sync + 'static {
         u32::MAX
     }
 
+    /// Whether an attempt that exists says for itself what was planned: then no more of its plan is kept than
+    /// [`AttemptPlan::once_launched`].
+    fn keeps_plans(&self) -> bool {
+        false
+    }
+
     /// Brings the attempt to its end and says what is seen, until it has ended. Dropping the
     /// future leaves the containers alone; calling it again goes on from where they are.
     async fn run(

@@ -232,6 +232,10 @@ impl Executor for Arc<KubernetesExecutor> {
         self.pace.at_once()
     }
 
+    fn keeps_plans(&self) -> bool {
+        true
+    }
+
     async fn run(
         &self,
         plan: Arc<AttemptPlan>,
