@@ -129,8 +129,10 @@ fn root() -> PathBuf {
 }
 
 fn folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = fs::read_dir(root())
-        .unwrap()
+    let distributed = root().with_file_name("distributed");
+    let mut folders: Vec<PathBuf> = [root(), distributed]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         // The v0 format is rejected by the reference and has to be translated.
         .filter(|path| path.is_dir() && !path.to_string_lossy().contains("seed-legacy-"))
@@ -251,8 +253,10 @@ fn walk(node: &mut Value) {
                     canonical_container(container);
                 }
             }
-            if let Some(labels) = fields.get_mut("labels").and_then(Value::as_object_mut) {
-                labels.shift_remove("app.kubernetes.io/version");
+            for key in ["labels", "selector"] {
+                if let Some(labels) = fields.get_mut(key).and_then(Value::as_object_mut) {
+                    labels.shift_remove("app.kubernetes.io/version");
+                }
             }
             for (key, value) in fields.iter_mut() {
                 walk(value);

@@ -2,8 +2,8 @@ use polyaxon_spec::agent_config::AgentConfig;
 use polyaxon_spec::compose::{CompiledOperation, compose};
 use polyaxon_spec::diagnostic::Report;
 use polyaxon_spec::operation::{Flags, Operation};
-use polyaxon_spec::plan::plan;
-use polyaxon_spec::resolve::{RunContext, resolve};
+use polyaxon_spec::plan::{distributed, is_distributed, plan};
+use polyaxon_spec::resolve::{RunContext, preview, resolve};
 use polyaxon_spec::source::Source;
 use polyaxon_spec::{k8s, params};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::{check_report, texts};
 /// Most references that are followed.
 const MAX_REFERENCES: usize = 20;
 
-/// From texts to a Job: it arrives or is refused, the same each time.
+/// From texts to a Job, or to the resource of several pods: it arrives or is refused, the same each time.
 pub(crate) fn run(data: &[u8]) {
     let Some([operation, component, agent]) = texts(data) else {
         return;
@@ -61,12 +61,19 @@ fn job(compiled: &CompiledOperation, agent: &str) -> Result<Value, Report> {
         api_host: "http://hub:8000".into(),
         ..RunContext::default()
     };
-    let resolved = resolve(compiled, &run, &catalog)?;
     let mut count = 0;
-    let plan = plan(&resolved, &run, &catalog, &mut || {
+    let mut suffixes = || {
         count += 1;
         format!("{count:010}")
-    })?;
+    };
+    let kind = compiled.document["run"]["kind"].as_str();
+    if kind.is_some_and(is_distributed) {
+        let resolved = preview(compiled, &run, &catalog)?;
+        let plan = distributed(&resolved, &run, &catalog, &mut suffixes)?;
+        return Ok(k8s::distributed_resource(&plan));
+    }
+    let resolved = resolve(compiled, &run, &catalog)?;
+    let plan = plan(&resolved, &run, &catalog, &mut suffixes)?;
     let job = k8s::job(&plan, 1)?;
     Ok(serde_json::to_value(job).unwrap_or_else(|error| panic!("a Job is no JSON: {error}")))
 }

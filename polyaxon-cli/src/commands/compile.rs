@@ -6,9 +6,9 @@ use polyaxon_spec::agent_config::AgentConfig;
 use polyaxon_spec::catalog::Catalog;
 use polyaxon_spec::compose::CompiledOperation;
 use polyaxon_spec::diagnostic::{Report, render};
-use polyaxon_spec::plan::{PodPlan, plan};
+use polyaxon_spec::plan::{distributed, is_distributed, plan};
 use polyaxon_spec::refs::HubRef;
-use polyaxon_spec::resolve::{ResolvedOperation, RunContext, preview};
+use polyaxon_spec::resolve::{RunContext, preview};
 use polyaxon_spec::source::Source;
 use polyaxon_spec::{k8s, yaml};
 use serde_json::Value;
@@ -164,7 +164,16 @@ fn document(
     if arguments.stage == Stage::Resolved {
         return Ok(resolved.document);
     }
-    let plan = pod(&resolved, &context, &catalog).map_err(located)?;
+    let kind = resolved.document.pointer("/run/kind");
+    let kind = kind.and_then(Value::as_str).unwrap_or_default();
+    if arguments.stage != Stage::Job && is_distributed(kind) {
+        let plan = distributed(&resolved, &context, &catalog, &mut suffixes()).map_err(located)?;
+        return Ok(match arguments.stage {
+            Stage::Plan => as_json(&plan)?,
+            _ => k8s::distributed_resource(&plan),
+        });
+    }
+    let plan = plan(&resolved, &context, &catalog, &mut suffixes()).map_err(located)?;
     Ok(match arguments.stage {
         Stage::Plan => as_json(&plan)?,
         Stage::Job => as_json(&k8s::job(&plan, 1).map_err(located)?)?,
@@ -177,16 +186,12 @@ fn as_json(value: &impl serde::Serialize) -> Result<Value, CommandError> {
 }
 
 /// Generated names count up, so that two prints of one operation are equal.
-fn pod(
-    resolved: &ResolvedOperation,
-    context: &RunContext,
-    catalog: &Catalog,
-) -> Result<PodPlan, Report> {
+fn suffixes() -> impl FnMut() -> String {
     let mut count = 0_u32;
-    plan(resolved, context, catalog, &mut || {
+    move || {
         count += 1;
         format!("{count:010x}")
-    })
+    }
 }
 
 /// The connections of the agent that would run it.

@@ -1,6 +1,7 @@
 //! `polyaxon compile`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::fake_hub::{FakeHub, State};
 use crate::process::Home;
@@ -134,5 +135,54 @@ fn components_come_from_the_hub() -> Result<()> {
     assert!(output.stdout.contains("image: from-the-hub"), "{output}");
     let absent = home.polyaxon(&["compile", "--hub", "acme/kanik"])?;
     assert_eq!(absent.status, Some(6), "{absent}");
+    Ok(())
+}
+
+#[test]
+fn the_resource_of_a_distributed_run_has_all_of_its_pods() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write(
+        "train.yaml",
+        "run:\n  kind: pytorchjob\n  master: {container: {image: a}}\n  worker: {replicas: 3, container: {image: a}}\n\
+         plugins: {collectArtifacts: false}\n",
+    )?;
+    let stage = |stage: &str| {
+        home.polyaxon(&[
+            "compile",
+            "-f",
+            "train.yaml",
+            "--offline",
+            "--stage",
+            stage,
+            "-o",
+            "json",
+        ])
+    };
+    let resource = stage("resource")?;
+    let resource: Value =
+        serde_json::from_str(&resource.stdout).with_context(|| format!("{resource}"))?;
+    assert_eq!(resource["kind"], "KfJob");
+    let replicas = &resource["pytorchJobSpec"]["replicaSpecs"];
+    assert_eq!(replicas["Worker"]["replicas"], 3);
+    assert_eq!(
+        replicas["Master"]["template"]["spec"]["containers"][0]["name"],
+        "pytorch"
+    );
+    let plan = stage("plan")?;
+    let plan: Value = serde_json::from_str(&plan.stdout)?;
+    assert_eq!(plan["replicas"][1]["field"], "worker");
+    let job = stage("job")?;
+    assert_eq!(job.status, Some(2), "{job}");
+    assert!(
+        job.stderr.contains("is several pods, and one is asked for"),
+        "{job}"
+    );
+    home.write(
+        "dag.yaml",
+        "run: {kind: dag, operations: [{name: a, component: {run: {kind: job, container: {image: a}}}}]}\n",
+    )?;
+    let dag = home.polyaxon(&["compile", "-f", "dag.yaml", "--offline"])?;
+    assert_eq!(dag.status, Some(2), "{dag}");
+    assert!(dag.stderr.contains("a dag has no pod of its own"), "{dag}");
     Ok(())
 }

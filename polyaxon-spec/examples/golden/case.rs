@@ -12,7 +12,7 @@ use polyaxon_spec::dockerfile::{Dockerfile, generate};
 use polyaxon_spec::k8s;
 use polyaxon_spec::operation::{Flags, Operation};
 use polyaxon_spec::params;
-use polyaxon_spec::plan::{PodPlan, Role, plan};
+use polyaxon_spec::plan::{DistributedPlan, PodPlan, Role, distributed, is_distributed, plan};
 use polyaxon_spec::refs::{HubRef, ReferenceKind};
 use polyaxon_spec::resolve::{ResolvedOperation, RunContext, preview};
 use polyaxon_spec::source::Source;
@@ -22,6 +22,21 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Case {
     folder: PathBuf,
     options: Value,
+}
+
+/// What a run becomes.
+enum Planned {
+    One(Box<PodPlan>),
+    Several(DistributedPlan),
+}
+
+impl Planned {
+    fn pods(&self) -> Vec<&PodPlan> {
+        match self {
+            Self::One(plan) => vec![plan],
+            Self::Several(plan) => plan.replicas.iter().map(|replica| &replica.pod).collect(),
+        }
+    }
 }
 
 /// Why a case is not accepted.
@@ -118,7 +133,7 @@ impl Case {
         context: &RunContext,
         catalog: &Catalog,
         image: Option<&str>,
-    ) -> Result<(ResolvedOperation, PodPlan), Rejected> {
+    ) -> Result<(ResolvedOperation, Planned), Rejected> {
         if self.options["ignore_presets"] != true {
             let names: Vec<String> = compiled.presets().iter().map(|n| (*n).to_owned()).collect();
             for name in names {
@@ -133,15 +148,20 @@ impl Case {
             resolved = resolved.with_image(image);
         }
         let mut count = 0;
-        let plan = plan(&resolved, context, catalog, &mut || {
+        let mut suffixes = || {
             count += 1;
             format!("{count:010}")
-        })
-        .map_err(at("convert"))?;
+        };
+        let kind = resolved.document["run"]["kind"].as_str();
+        if kind.is_some_and(is_distributed) {
+            let plan = distributed(&resolved, context, catalog, &mut suffixes);
+            return Ok((resolved, Planned::Several(plan.map_err(at("convert"))?)));
+        }
+        let plan = plan(&resolved, context, catalog, &mut suffixes).map_err(at("convert"))?;
         if plan.service.is_none() {
             k8s::job(&plan, 1).map_err(at("convert"))?;
         }
-        Ok((resolved, plan))
+        Ok((resolved, Planned::One(Box::new(plan))))
     }
 
     fn dockerfile(&self, out: &mut Map<String, Value>) -> Result<(), Rejected> {
@@ -257,7 +277,7 @@ impl Case {
 /// What a run is launched as.
 fn launched(
     resolved: &ResolvedOperation,
-    plan: &PodPlan,
+    plan: &Planned,
     out: &mut Map<String, Value>,
 ) -> Result<(), Rejected> {
     out.insert("resolved".into(), resolved.document.clone());
@@ -266,18 +286,22 @@ fn launched(
     if !dockerfiles.is_empty() {
         out.insert("dockerfiles".into(), json!(dockerfiles));
     }
-    out.insert("k8s".into(), k8s::resource(plan));
+    let resource = match plan {
+        Planned::One(plan) => k8s::resource(plan),
+        Planned::Several(plan) => k8s::distributed_resource(plan),
+    };
+    out.insert("k8s".into(), resource);
     Ok(())
 }
 
 /// What the dockerfile initializers of a plan write, read back from their command lines.
-fn dockerfiles(plan: &PodPlan) -> Result<Vec<Value>, Rejected> {
+fn dockerfiles(plan: &Planned) -> Result<Vec<Value>, Rejected> {
     let broken = |message: String| Rejected {
         stage: "dockerfile",
         message,
     };
     let mut files = Vec::new();
-    for container in &plan.init_containers {
+    for container in plan.pods().into_iter().flat_map(|pod| &pod.init_containers) {
         if container.role != Role::Dockerfile {
             continue;
         }

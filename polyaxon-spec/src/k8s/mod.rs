@@ -1,6 +1,7 @@
 //! Plans as Kubernetes objects.
 
 mod attempt;
+mod distributed;
 mod job;
 mod pod;
 mod resource;
@@ -9,5 +10,6 @@ mod tests;
 mod typed;
 
 pub use attempt::{Attempt, Confirm, SIDECAR, job_of_attempt};
+pub use distributed::distributed_resource;
 pub use job::{ATTEMPT_ANNOTATION, FINALIZER, job};
 pub use resource::{API_VERSION, resource};

@@ -11,11 +11,8 @@ pub const API_VERSION: &str = "polyaxon.com/v1";
 
 /// The plan as the resource that the Polyaxon operator runs: what the reference creates, and nothing of ours.
 pub fn resource(plan: &PodPlan) -> Value {
-    let mut template = Map::new();
-    template.insert("metadata".into(), pod::metadata(plan, &plan.name));
-    template.insert("spec".into(), Value::Object(spec_as_printed(plan)));
     let mut spec = Map::new();
-    spec.insert("template".into(), Value::Object(template));
+    spec.insert("template".into(), template(plan));
     let (kind, key) = match &plan.service {
         None => ("Job", "batchJobSpec"),
         Some(service) => {
@@ -41,6 +38,14 @@ pub fn resource(plan: &PodPlan) -> Value {
     fields.insert("syncStatuses".into(), json!(plan.sync_statuses));
     fields.insert("notifications".into(), json!(plan.notifications));
     Value::Object(fields)
+}
+
+/// The template of a pod.
+pub(super) fn template(plan: &PodPlan) -> Value {
+    let mut template = Map::new();
+    template.insert("metadata".into(), pod::metadata(plan, &plan.name));
+    template.insert("spec".into(), Value::Object(spec_as_printed(plan)));
+    Value::Object(template)
 }
 
 /// The pod as the reference prints it, which is not always what Kubernetes takes: text of the environment's objects
@@ -87,7 +92,7 @@ fn mark_shortcuts(printed: &mut Value, container: &ContainerPlan) {
 }
 
 /// Limits in the words of a Job; zero counts as not set, as in the reference.
-fn termination(limits: &Termination) -> Value {
+pub(super) fn termination(limits: &Termination) -> Value {
     let mut fields = Map::new();
     for (key, value) in [
         ("backoffLimit", limits.max_retries.map(u64::from)),

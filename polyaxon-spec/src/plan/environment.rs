@@ -71,13 +71,24 @@ pub(super) fn token_variable(scene: &Scene<'_>) -> Option<EnvVar> {
     })
 }
 
-/// Labels of the object and the pod; ours win over the user's.
+/// Labels of the pod, and of an object that is one pod; ours win over the user's.
 pub(super) fn labels(scene: &Scene<'_>) -> IndexMap<String, String> {
     let mut labels = texts(scene.environment.labels.as_ref());
-    let component = if scene.kind == "service" {
-        "polyaxon-services"
-    } else {
-        "polyaxon-jobs"
+    labels.extend(own_labels(scene));
+    labels
+}
+
+/// The labels that every object of a run has.
+pub(super) fn own_labels(scene: &Scene<'_>) -> IndexMap<String, String> {
+    let mut labels = IndexMap::new();
+    let component = match scene.kind.as_str() {
+        "service" => "polyaxon-services",
+        "tfjob" => "polyaxon-tfjobs",
+        "pytorchjob" => "polyaxon-pytorch-jobs",
+        "mpijob" => "polyaxon-mpi-jobs",
+        "raycluster" => "polyaxon-ray-clusters",
+        "daskcluster" => "polyaxon-dask-clusters",
+        _ => "polyaxon-jobs",
     };
     let name = slug(&scene.run.run_name);
     if !name.is_empty() {
@@ -96,12 +107,19 @@ pub(super) fn labels(scene: &Scene<'_>) -> IndexMap<String, String> {
     labels
 }
 
-/// Annotations of the object and the pod; connections win over the user, ours over both.
+/// Annotations of the pod, and of an object that is one pod; connections win over the user, ours over both.
 pub(super) fn annotations(scene: &Scene<'_>) -> IndexMap<String, String> {
     let mut annotations = texts(scene.environment.annotations.as_ref());
     for connection in scene.all_connections() {
         annotations.extend(connection.annotations.clone());
     }
+    annotations.extend(own_annotations(scene));
+    annotations
+}
+
+/// The annotations that every object of a run has.
+pub(super) fn own_annotations(scene: &Scene<'_>) -> IndexMap<String, String> {
+    let mut annotations = IndexMap::new();
     for (key, value) in [
         ("name", &scene.run.run_name),
         ("owner", &scene.run.owner),

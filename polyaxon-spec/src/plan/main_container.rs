@@ -20,16 +20,6 @@ use crate::template::python;
 pub const MAIN: &str = "polyaxon-main";
 
 pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
-    if crate::model::replicas_of(&scene.kind).is_some() {
-        let message = format!(
-            "a run of kind `{}` is several pods, and this version plans runs of one",
-            scene.kind
-        );
-        return Err(Diagnostic::error(Code::Unsupported, message)
-            .in_field("run.kind")
-            .with_help("use `kind: job`, or read the run with `--stage resolved`")
-            .into());
-    }
     let Some(given) = scene.section.get("container").filter(|c| !c.is_null()) else {
         return Err(
             Diagnostic::error(Code::CannotPlan, "the run has no `container`")
@@ -46,7 +36,7 @@ pub(super) fn container(scene: &Scene<'_>) -> Result<ContainerPlan, Report> {
                 .into(),
         );
     }
-    MAIN.clone_into(&mut main.name);
+    scene.main_name().clone_into(&mut main.name);
     main.role = Role::Main;
     extend(scene, &mut main, &scene.of_main());
     Ok(main)

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::main_container::MAIN;
 use crate::catalog::{Catalog, Connection};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::model::{self, Environment, Init};
@@ -29,6 +30,8 @@ pub(super) struct Scene<'a> {
     pub(super) environment: Environment,
     pub(super) plugins: Plugins,
     pub(super) inits: Vec<Init>,
+    /// Whether the run makes an image that it names.
+    pub(super) has_destination: bool,
     /// Connections of `run.connections`.
     pub(super) requested: Vec<&'a Connection>,
     /// Connections of initializers.
@@ -113,8 +116,17 @@ impl<'a> Scene<'a> {
         run: &'a RunContext,
         catalog: &'a Catalog,
     ) -> Result<Self, Report> {
+        Self::of_pod(resolved, resolved.run(), run, catalog)
+    }
+
+    /// The scene of one of several pods: `section` says what it is.
+    pub(super) fn of_pod(
+        resolved: &'a ResolvedOperation,
+        section: &'a Value,
+        run: &'a RunContext,
+        catalog: &'a Catalog,
+    ) -> Result<Self, Report> {
         let document = &resolved.document;
-        let section = resolved.run();
         let plugins: model::Plugins = section_of(document, "plugins", "plugins")?;
         let lookup = |names: Vec<String>| {
             names
@@ -127,7 +139,8 @@ impl<'a> Scene<'a> {
             catalog,
             document,
             section,
-            kind: section
+            kind: resolved
+                .run()
                 .get("kind")
                 .and_then(Value::as_str)
                 .unwrap_or("job")
@@ -135,6 +148,7 @@ impl<'a> Scene<'a> {
             environment: section_of(section, "environment", "run.environment")?,
             plugins: Plugins::new(plugins, run.default_auth)?,
             inits: section_of(section, "init", "run.init")?,
+            has_destination: resolved.destination().is_some(),
             requested: lookup(run_names(section)),
             of_inits: lookup(init_names(section)),
         };
@@ -154,6 +168,15 @@ impl<'a> Scene<'a> {
 
     pub(super) fn name(&self) -> String {
         format!("plx-operation-{}", self.run.run_uuid)
+    }
+
+    /// The name of the main container, which operators of distributed runs look for.
+    pub(super) fn main_name(&self) -> &'static str {
+        match self.kind.as_str() {
+            "tfjob" => "tensorflow",
+            "pytorchjob" => "pytorch",
+            _ => MAIN,
+        }
     }
 
     pub(super) fn namespace(&self) -> String {

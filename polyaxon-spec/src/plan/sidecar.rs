@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::connections::{Additions, catalog_variable};
 use super::container::{self, auxiliary_resources};
 use super::environment::{Service, variables};
-use super::main_container::{MAIN, extend};
+use super::main_container::extend;
 use super::scene::{ARTIFACTS_PATH, ARTIFACTS_VOLUME, CONFIGS_PATH, CONFIGS_VOLUME, Scene, fields};
 use super::{ContainerPlan, EnvVar, Mount, Role};
 use crate::diagnostic::Report;
@@ -29,7 +29,7 @@ pub(super) fn ours(scene: &Scene<'_>) -> Option<ContainerPlan> {
             .unwrap_or(DEFAULT_INTERVAL)
     };
     let mut args = vec![
-        format!("--container-id={MAIN}"),
+        format!("--container-id={}", scene.main_name()),
         format!(
             "--sleep-interval={}",
             interval("sleepInterval", defaults.sleep_interval)
@@ -52,7 +52,7 @@ pub(super) fn ours(scene: &Scene<'_>) -> Option<ContainerPlan> {
         args.push("--monitor-spec".to_owned());
     }
     let mut env = variables(scene, Service::Sidecar);
-    env.push(EnvVar::value("POLYAXON_CONTAINER_ID", MAIN));
+    env.push(EnvVar::value("POLYAXON_CONTAINER_ID", scene.main_name()));
     env.push(EnvVar::value("POLYAXON_ARTIFACTS_STORE_NAME", &store.name));
     env.extend(catalog_variable(&[store]));
     let mut additions = Additions::of(&[store]);
