@@ -27,7 +27,7 @@ pub(crate) struct Case {
 /// What a run becomes.
 enum Planned {
     One(Box<PodPlan>),
-    Several(DistributedPlan),
+    Several(Box<DistributedPlan>),
 }
 
 impl Planned {
@@ -155,7 +155,10 @@ impl Case {
         let kind = resolved.document["run"]["kind"].as_str();
         if kind.is_some_and(is_distributed) {
             let plan = distributed(&resolved, context, catalog, &mut suffixes);
-            return Ok((resolved, Planned::Several(plan.map_err(at("convert"))?)));
+            return Ok((
+                resolved,
+                Planned::Several(Box::new(plan.map_err(at("convert"))?)),
+            ));
         }
         let plan = plan(&resolved, context, catalog, &mut suffixes).map_err(at("convert"))?;
         if plan.service.is_none() {
