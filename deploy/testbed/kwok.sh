@@ -43,7 +43,8 @@ up() {
     program=$("$here/cluster-binaries.sh" kwok)/kwok
     mkdir -p "$service"
     if ! service_running "$service"; then
-        service_start "$service" "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" \
+        # With the etcd of Debian the API server cannot begin a watch with a list, and kwok would wait and try again.
+        service_start "$service" env KUBE_FEATURE_WatchListClient=false "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" \
             --manage-all-nodes=false --manage-nodes-with-label-selector "$key=simulated" \
             --node-ip "$gateway" --node-lease-duration-seconds 40 --server-address "$address"
     fi

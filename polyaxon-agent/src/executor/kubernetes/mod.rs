@@ -280,18 +280,20 @@ impl Executor for Arc<KubernetesExecutor> {
     ) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
         let (executor, key, container) = (Arc::clone(self), key.clone(), container.to_owned());
         let opened = async move {
-            let turn = executor
+            let mut turn = executor
                 .turns
                 .take(&executor.cluster, &key, &container, follow)
                 .await;
-            (executor.source(&key, &container).await, turn)
+            let pieces = match executor.source(&key, &container).await {
+                Ok(source) => turn.open(|follow| output::open(source, follow)).await,
+                Err(error) => Err(error),
+            };
+            (pieces, turn)
         };
         stream::once(opened)
-            .flat_map(|(source, turn)| {
-                let pieces = match source {
-                    Ok(source) => output::pieces(source, turn.follow),
-                    Err(error) => stream::once(async { Err(error) }).boxed(),
-                };
+            .flat_map(|(pieces, turn)| {
+                let pieces =
+                    pieces.unwrap_or_else(|error| stream::once(async { Err(error) }).boxed());
                 // The turn lasts as long as the stream.
                 pieces.map(move |piece| {
                     let _held = &turn;

@@ -29,20 +29,8 @@ pub(super) struct Source {
     pub(super) container: String,
 }
 
-/// Output from its start; with `follow` until the container has ended.
-pub(super) fn pieces(
-    source: Source,
-    follow: bool,
-) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
-    stream::once(open(source, follow))
-        .flat_map(|opened| match opened {
-            Ok(pieces) => pieces,
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        })
-        .boxed()
-}
-
-async fn open(
+/// Output from its start; with `follow` until the container has ended. A kubelet answers when there is some.
+pub(super) async fn open(
     source: Source,
     follow: bool,
 ) -> Result<BoxStream<'static, Result<LogPiece, ExecutorError>>, ExecutorError> {

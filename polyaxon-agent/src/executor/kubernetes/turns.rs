@@ -1,7 +1,9 @@
 //! How many outputs are read at a time. Each takes a connection to the API server, and all of them
 //! at once would cost more than everything else that the agent does.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -10,8 +12,11 @@ use super::cluster::Cluster;
 use super::statuses::status_of;
 use crate::attempt::AttemptKey;
 
-/// Outputs of containers that have ended; each is read in one go.
+/// Outputs of containers that have ended, each of which is read in one go, and outputs that are being opened.
 const READS: usize = 16;
+
+/// How long a container that has nothing to say keeps others from being asked.
+const SILENCE: Duration = Duration::from_millis(250);
 
 /// Leave to read outputs.
 #[derive(Debug)]
@@ -25,7 +30,23 @@ pub(super) struct Turns {
 pub(super) struct Turn {
     /// Whether it is followed until the container ends.
     pub(super) follow: bool,
-    _permit: Option<OwnedSemaphorePermit>,
+    _followed: Option<OwnedSemaphorePermit>,
+    read: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// Opens the output; `open` is told whether it is followed. Others may be opened once it flows, or is silent.
+    pub(super) async fn open<F: Future>(&mut self, open: impl FnOnce(bool) -> F) -> F::Output {
+        let mut opening = pin!(open(self.follow));
+        let opened = tokio::time::timeout(SILENCE, &mut opening).await;
+        if self.follow {
+            self.read = None;
+        }
+        match opened {
+            Ok(opened) => opened,
+            Err(_silent) => opening.await,
+        }
+    }
 }
 
 impl Turns {
@@ -46,6 +67,7 @@ impl Turns {
         container: &str,
         follow: bool,
     ) -> Turn {
+        let mut followed = None;
         if follow {
             let ended = async {
                 let mut changes = cluster.subscribe(key);
@@ -62,15 +84,14 @@ impl Turns {
             tokio::select! {
                 biased;
                 () = ended => {}
-                permit = Arc::clone(&self.follows).acquire_owned() => {
-                    return Turn { follow, _permit: permit.ok() };
-                }
+                permit = Arc::clone(&self.follows).acquire_owned() => followed = permit.ok(),
             }
         }
-        let permit = Arc::clone(&self.reads).acquire_owned().await;
+        let read = Arc::clone(&self.reads).acquire_owned().await;
         Turn {
-            follow: false,
-            _permit: permit.ok(),
+            follow: followed.is_some(),
+            _followed: followed,
+            read: read.ok(),
         }
     }
 }
@@ -132,6 +153,29 @@ mod tests {
         assert!(poll!(&mut third).is_pending());
         drop(first);
         assert!(third.await.follow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_outputs_are_opened_at_a_time_and_a_silent_one_hinders_nobody() {
+        let cluster = Cluster::new("me", &["n".to_owned()]);
+        see(&cluster, "a", &json!({"running": {}}));
+        let (turns, key) = (Turns::new(100), AttemptKey::new("a", 1));
+        let mut opening = Vec::new();
+        for _ in 0..READS {
+            opening.push(turns.take(&cluster, &key, "main", true).await);
+        }
+        let mut next = Box::pin(turns.take(&cluster, &key, "main", true));
+        assert!(poll!(&mut next).is_pending());
+        let mut silent = opening.pop().expect("a turn");
+        let mut silent = Box::pin(silent.open(|_| std::future::pending::<()>()));
+        assert!(poll!(&mut silent).is_pending());
+        tokio::time::advance(SILENCE).await;
+        assert!(poll!(&mut silent).is_pending());
+        let Poll::Ready(mut next) = poll!(&mut next) else {
+            panic!("a silent output hinders the next one");
+        };
+        next.open(|follow| async move { assert!(follow) }).await;
+        assert!(turns.take(&cluster, &key, "main", true).await.follow);
     }
 
     #[tokio::test]
