@@ -396,6 +396,15 @@ impl Services {
         Ok(logs.expect_status(0)?.stdout)
     }
 
+    /// The log of a run, followed to its end: it may come after that of the run.
+    ///
+    /// # Errors
+    /// It cannot be read, or the run has failed.
+    pub fn whole_log(&self, uuid: &str) -> Result<String> {
+        let logs = self.polyaxon(&["ops", "logs", "-uid", uuid, "--raw"])?;
+        Ok(logs.expect_status(0)?.stdout)
+    }
+
     /// What both wrote to their logs.
     #[must_use]
     pub fn log(&self) -> String {

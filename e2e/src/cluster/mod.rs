@@ -209,7 +209,7 @@ insecureRegistries: [{mirror}]
                 run["attempt"] == 1 && run["build"]["confirmed"] == true,
                 "{run:#}"
             );
-            check_lines(&self.logs(uuid)?, lines)?;
+            check_lines(&self.whole_log(uuid)?, lines)?;
             check_one_end(self, uuid)?;
             self.wait_until_gone(uuid)
         };
