@@ -2,8 +2,9 @@
 
 use crate::history::{History, LogRecord, ObjectRecord};
 
-/// Invariant 14: what the hub has of a log is what the container wrote, from its first byte on, without a gap, and at
-/// least as much as an agent was told is durable; a log that is said to be complete is complete.
+/// Invariant 14: what the hub has of a log is what the container wrote, from its first byte on, and at least as much as
+/// an agent was told is durable; a log that is said to be complete is complete, or has a mark where what an outsider
+/// removed is missing.
 pub(super) fn logs_are_what_was_written(history: &History) -> Vec<String> {
     history
         .logs
@@ -19,7 +20,8 @@ fn broken(history: &History, log: &LogRecord) -> Option<String> {
         .filter(|object| object.run == log.run && object.attempt == log.attempt)
         .collect();
     let name = format!("the log of attempt {} of {}", log.attempt, log.run);
-    if log.gaps > 0 {
+    let removed = objects.iter().any(|object| object.by_outsider);
+    if log.gaps > usize::from(removed) {
         return Some(format!("{name} has {} gaps", log.gaps));
     }
     let source = objects
@@ -28,15 +30,17 @@ fn broken(history: &History, log: &LogRecord) -> Option<String> {
     let Some(source) = source else {
         return Some(format!("{name} is not what its container wrote"));
     };
-    if log.acknowledged > log.bytes.len() as u64 {
+    // A mark counts one byte.
+    if log.acknowledged > (log.bytes.len() + log.gaps) as u64 {
         return Some(format!(
             "{name} has {} bytes, and {} were acknowledged",
             log.bytes.len(),
             log.acknowledged
         ));
     }
-    let torn = source.by_outsider || log.bytes.len() == source.output.len();
-    (log.ended && !torn).then(|| {
+    let marked = source.by_outsider && log.gaps > 0;
+    let whole = marked || log.bytes.len() == source.output.len();
+    (log.ended && !whole).then(|| {
         format!(
             "{name} is said to be complete with {} of {} bytes",
             log.bytes.len(),
