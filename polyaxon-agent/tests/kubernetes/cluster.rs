@@ -11,7 +11,7 @@ use polyaxon_agent::executor::{Ending, Executor, Isolation, Observation, Seen};
 use polyaxon_agent::planning::AttemptPlan;
 use polyaxon_spec::plan::{ContainerPlan, MAIN, PodPlan};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 
 /// Longest wait for anything.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -20,10 +20,28 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 pub(crate) struct Cluster {
     pub(crate) executor: Arc<KubernetesExecutor>,
     pub(crate) namespace: String,
+    _with_whom: WithWhom,
+}
+
+/// Tests that stop parts of the cluster run without the others.
+static CLUSTER: RwLock<()> = RwLock::const_new(());
+
+enum WithWhom {
+    Others(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
+    Nobody(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
 }
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
+        Self::start_with(WithWhom::Others(CLUSTER.read().await)).await
+    }
+
+    /// No other test runs until it is dropped.
+    pub(crate) async fn start_alone() -> Self {
+        Self::start_with(WithWhom::Nobody(CLUSTER.write().await)).await
+    }
+
+    async fn start_with(with_whom: WithWhom) -> Self {
         let namespace = format!(
             "plx-agent-{}",
             &uuid::Uuid::new_v4().simple().to_string()[..8]
@@ -33,6 +51,7 @@ impl Cluster {
         Self {
             executor,
             namespace,
+            _with_whom: with_whom,
         }
     }
 

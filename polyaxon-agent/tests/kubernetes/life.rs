@@ -121,6 +121,32 @@ async fn a_pod_that_is_refused_is_told_within_ten_seconds() {
 
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
+async fn a_quota_that_is_used_up_is_told_within_ten_seconds() {
+    let cluster = Cluster::start().await;
+    cluster.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
+    // The controller counts before it refuses.
+    let started = Instant::now();
+    while cluster.json(&["get", "quota", "none"])["status"]["hard"].is_null() {
+        assert!(started.elapsed() < Duration::from_mins(1));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let started = Instant::now();
+    let mut watch = cluster.launch(cluster.plan("true")).await;
+    let Observation::Waiting { reason, message } = watch.observation().await else {
+        panic!("it does not wait");
+    };
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(reason, "FailedCreate");
+    assert!(message.contains("exceeded quota: none"), "{message}");
+    let ending = watch.ending().await;
+    assert_eq!(
+        (ending.reason.as_str(), ending.exit_code),
+        ("FailedCreate", None)
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster of the testbed"]
 async fn an_image_that_does_not_come_is_told() {
     let cluster = Cluster::start().await;
     let mut plan = cluster.plan("true");

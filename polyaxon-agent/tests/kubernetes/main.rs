@@ -8,8 +8,10 @@
 
 mod account;
 mod cluster;
+mod faults;
 mod leader;
 mod life;
 mod names;
+mod outage;
 mod removal;
 mod user_namespaces;

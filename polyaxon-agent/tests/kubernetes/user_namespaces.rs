@@ -47,7 +47,7 @@ async fn a_node_that_nobody_asked_yet_is_asked_once() {
     ] {
         cluster.executor = connect(&cluster.namespace, wish).await;
         for _ in 0..2 {
-            let mut plan = cluster.plan("sleep 1");
+            let mut plan = cluster.plan("exec sleep 8");
             plan.build = Some(BuildPlan {
                 pushes: false,
                 ..BuildPlan::default()
