@@ -87,3 +87,47 @@ fn values_defaults_and_connections_are_written() {
         json!([{"name": "note", "value": [1], "isOptional": true, "toEnv": "NOTE"}])
     );
 }
+
+#[test]
+fn a_null_is_a_value_of_types_that_say_so_alone() {
+    for (type_name, is_taken) in [
+        ("any", false),
+        ("int", false),
+        ("List[any]", false),
+        ("Optional[int]", true),
+        ("Union[int, None]", true),
+        ("Literal[1, None]", true),
+    ] {
+        let document = json!({"inputs": [{"name": "a", "type": type_name}]});
+        let result = check_document(&document, &params(json!({"a": {"value": null}})));
+        assert_eq!(result.is_ok(), is_taken, "{type_name}: {result:?}");
+    }
+}
+
+/// A template may stand for a whole value, and is text like any other inside of one and as a default.
+#[test]
+fn templates_wait_only_as_whole_values() {
+    for (type_name, value, is_taken) in [
+        ("int", json!("{{ x }}"), true),
+        ("int", json!(["{{ x }}"]), false),
+        ("List[str]", json!(["{{ x }}"]), true),
+        ("List[int]", json!(["{{ x }}"]), false),
+        ("git", json!({"url": "{{ x }}"}), true),
+    ] {
+        let document = json!({"inputs": [{"name": "a", "type": type_name}]});
+        let result = check_document(&document, &params(json!({"a": {"value": value}})));
+        assert_eq!(result.is_ok(), is_taken, "{type_name} {value}: {result:?}");
+    }
+    for (type_name, is_taken) in [
+        ("int", false),
+        ("bool", false),
+        ("str", true),
+        ("path", true),
+    ] {
+        let document = json!({
+            "inputs": [{"name": "a", "type": type_name, "value": "{{ x }}", "isOptional": true}],
+        });
+        let result = check_document(&document, &Params::default());
+        assert_eq!(result.is_ok(), is_taken, "{type_name}: {result:?}");
+    }
+}

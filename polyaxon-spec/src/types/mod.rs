@@ -111,11 +111,11 @@ impl IoType {
     /// Whether null is a value of this type.
     pub fn takes_null(&self) -> bool {
         match self {
-            Self::Named(name) => name == "any",
             Self::Optional(_) | Self::None => true,
             Self::Union(types) => types.iter().any(Self::takes_null),
             Self::Literal(choices) => choices.contains(&Value::Null),
-            Self::List(_) | Self::Dict(..) => false,
+            // A param without a value is missing, of whatever type the value may be.
+            Self::Named(_) | Self::List(_) | Self::Dict(..) => false,
         }
     }
 
