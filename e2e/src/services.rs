@@ -469,7 +469,8 @@ fn wait_for_line(child: &mut Child, mark: &'static str) -> Result<()> {
             }
         }
     });
-    if found.recv_timeout(Duration::from_mins(1)).is_err() {
+    // An agent itself waits for a minute for a pod that shows whether user namespaces are real.
+    if found.recv_timeout(Duration::from_mins(2)).is_err() {
         bail!(
             "`{mark}` was not printed; exit status {:?}",
             child.try_wait()?

@@ -12,7 +12,8 @@ use crate::{END, operation};
 /// Kubernetes gives a pod ten seconds to end.
 const STOP_LIMIT: Duration = Duration::from_secs(25);
 
-fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
+/// Stops a run and waits until nothing of it is left.
+pub(crate) fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
     let asked = Instant::now();
     cluster
         .polyaxon(&["ops", "stop", "-uid", uuid, "-y"])?
