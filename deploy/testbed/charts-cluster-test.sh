@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs, upgrades and uninstalls both charts on a cluster, as their notes say it.
+# Installs, upgrades and uninstalls both charts on a cluster, as their notes say it. The upgrade is from version 0.0.1 and
+# from the schema before this one, while builds are in flight.
 #
 #   deploy/testbed/charts-cluster-test.sh
 #
@@ -7,19 +8,31 @@
 # POLYAXON_E2E_CLUSTER_HUB_IMAGE       image of the hub, on the node
 # POLYAXON_E2E_CLUSTER_AGENT_IMAGE     image of the agent, on the node
 # POLYAXON_CLI                         the program `polyaxon`
+# An existing cluster has the images of before, POLYAXON_OLDER_*, see older-programs.sh, or is upgraded to what it has.
 # Namespaces with the prefix `plx-charts` are its own, and go away at the end.
 # shellcheck disable=SC2016 # a Dockerfile's shell expands it
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 charts=$(realpath "$here/../helm")
+migrations=$(realpath "$here/../../polyaxon-hub/src/storage/sqlite/migrations")
 helm=${HELM:-$("$here/cluster-binaries.sh" helm)/helm}
 for name in KUBECONFIG POLYAXON_KUBECTL POLYAXON_E2E_CLUSTER_{HUB,AGENT,POD,EXECUTOR}_IMAGE POLYAXON_E2E_CLUSTER_REGISTRY POLYAXON_CLI; do
     [ -n "${!name-}" ] || { echo "charts-cluster-test: \`$name\` is missing, see \`$0\` for what it is" >&2; exit 2; }
 done
+if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ] && [ -z "${POLYAXON_OLDER_CLI-}" ]; then
+    variables=$("$here/older-programs.sh")
+    eval "$variables"
+fi
+cli=${POLYAXON_OLDER_CLI:-$POLYAXON_CLI}
+hub_image=${POLYAXON_OLDER_HUB_IMAGE:-$POLYAXON_E2E_CLUSTER_HUB_IMAGE}
+agent_image=${POLYAXON_OLDER_AGENT_IMAGE:-$POLYAXON_E2E_CLUSTER_AGENT_IMAGE}
+gateway_api=1.4.0 prometheus_operator=0.85.0
+kinds=(httproutes.gateway.networking.k8s.io servicemonitors.monitoring.coreos.com podmonitors.monitoring.coreos.com)
 system=plx-charts runs=plx-charts-runs volume=plx-charts-hub
 work=$(mktemp -d)
-tests=0
-forward='' port=''
+# shellcheck source-path=SCRIPTDIR source=checks.sh
+source "$here/checks.sh"
+forward='' port='' forwards=()
 
 all_namespaces() {
     "$POLYAXON_KUBECTL" --request-timeout=60s "$@"
@@ -30,7 +43,7 @@ kubectl() {
 end() {
     local status=$?
     trap - EXIT
-    [ -z "$forward" ] || kill "$forward" 2>/dev/null || true
+    kill ${forward:+"$forward"} "${forwards[@]}" 2>/dev/null || true
     if [ "$status" -ne 0 ]; then
         kubectl get all --output wide >&2 || true
         kubectl get events --sort-by=.lastTimestamp >&2 || true
@@ -41,45 +54,32 @@ end() {
         xargs --no-run-if-empty "$POLYAXON_KUBECTL" --namespace "$runs" patch --type=merge --patch='{"metadata":{"finalizers":null}}' >/dev/null || true
     all_namespaces delete namespace "$system" "$runs" --ignore-not-found >/dev/null || status=1
     all_namespaces delete persistentvolume "$volume" --ignore-not-found >/dev/null || status=1
-    [ "${POLYAXON_E2E_CLUSTER-}" != testbed ] || rm -rf "$POLYAXON_TESTBED_DIR/cluster/data/$volume"
+    if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
+        all_namespaces delete customresourcedefinition "${kinds[@]}" --ignore-not-found >/dev/null || status=1
+        rm -rf "$POLYAXON_TESTBED_DIR/cluster/data/$volume"
+    fi
     rm -rf "$work"
     exit "$status"
 }
 trap end EXIT
 trap 'exit 130' INT TERM
 
-ok() {
-    tests=$((tests + 1))
-    echo "ok: $*"
-}
-fail() {
-    echo "FAILED: $*" >&2
-    echo "test result: FAILED. $tests passed; 1 failed"
-    exit 1
-}
-# eventually SECONDS COMMAND...
-eventually() {
-    local tenths=$(($1 * 10))
-    shift
-    until "$@" >"$work/output" 2>&1; do
-        [ $((tenths -= 1)) -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
 polyaxon() {
-    POLYAXON_HOME=$work/home SSL_CERT_FILE=$work/ca.crt NO_PROXY='*' no_proxy='*' "$POLYAXON_CLI" "$@"
+    POLYAXON_HOME=$work/home SSL_CERT_FILE=$work/ca.crt NO_PROXY='*' no_proxy='*' "$cli" "$@"
 }
 install_hub() {
     "$helm" upgrade --install polyaxon-hub "$charts/polyaxon-hub" --namespace "$system" --wait --timeout 120s \
-        --set-string "image.repository=${POLYAXON_E2E_CLUSTER_HUB_IMAGE%:*},image.tag=${POLYAXON_E2E_CLUSTER_HUB_IMAGE##*:}" \
+        --set-string "image.repository=${hub_image%:*},image.tag=${hub_image##*:}" \
         --set tls.secretName=hub-tls "$@" >"$work/notes" 2>"$work/output" || fail "helm: $(cat "$work/output")"
 }
 install_agent() {
     "$helm" upgrade --install polyaxon-agent "$charts/polyaxon-agent" --namespace "$system" --wait --timeout 120s \
-        --set-string "image.repository=${POLYAXON_E2E_CLUSTER_AGENT_IMAGE%:*},image.tag=${POLYAXON_E2E_CLUSTER_AGENT_IMAGE##*:}" \
+        --set-string "image.repository=${agent_image%:*},image.tag=${agent_image##*:}" \
         --set "podImage=$POLYAXON_E2E_CLUSTER_POD_IMAGE,hub.url=https://polyaxon-hub.$system.svc:8000,hub.ca.configMap=hub-ca" \
         --values "$work/agent-values.yaml" "$@" >"$work/notes" 2>"$work/output" || fail "helm: $(cat "$work/output")"
 }
+# What an earlier test has built is in the registry's cache.
+unique=$(date +%s)
 # queue NAME DOCKERFILE-RUN: prints the run's id.
 queue() {
     cat >"$work/$1.yaml" <<YAML
@@ -92,7 +92,7 @@ params:
   destination: {connection: docker-connection, value: "charts/$1:1"}
 runPatch:
   init:
-  - dockerfile: {image: "busybox:1.36", run: ["$2"]}
+  - dockerfile: {image: "busybox:1.36", run: [": $1 of $unique; $2"]}
 YAML
     polyaxon run -f "$work/$1.yaml" -o json | jq --raw-output .uuid
 }
@@ -113,18 +113,32 @@ forward() {
     host=https://localhost:$port
 }
 
+# module NAME@VERSION: folder of a Go module.
+module() {
+    (cd "$work" && GOTOOLCHAIN=local GOWORK=off go mod download -json "$1") | jq --raw-output .Dir
+}
+
 all_namespaces create namespace "$system" >/dev/null
 all_namespaces create namespace "$runs" >/dev/null
 all_namespaces label namespace "$system" pod-security.kubernetes.io/enforce=restricted >/dev/null
 all_namespaces label namespace "$runs" pod-security.kubernetes.io/enforce=baseline >/dev/null
 
+# Kinds of operators are not there. Their schemas are in their Go modules; no operator is needed to look at what it would be given.
+absent='ServiceMonitor|PodMonitor|HTTPRoute'
+if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
+    for file in "$(module "sigs.k8s.io/gateway-api@v$gateway_api")/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml" \
+        "$(module "github.com/prometheus-operator/prometheus-operator@v$prometheus_operator")/example/prometheus-operator-crd/monitoring.coreos.com"_{service,pod}monitors.yaml; do
+        all_namespaces apply --server-side --filename "$file" >/dev/null
+    done
+    all_namespaces wait --for=condition=Established customresourcedefinition "${kinds[@]}" --timeout=60s >/dev/null
+    absent='none'
+fi
 for values in "$charts"/*/ci/*.yaml; do
     chart=$(basename "$(dirname "$(dirname "$values")")")
     more=()
     [ "$chart" = polyaxon-hub ] || more=(--set "config.namespace=$runs,config.additionalNamespaces={$system}")
-    # Kinds of operators are not there.
     "$helm" template server "$charts/$chart" --namespace "$system" --values "$values" "${more[@]}" |
-        awk 'BEGIN { RS = "---\n"; ORS = "---\n" } !/\nkind: (ServiceMonitor|PodMonitor|HTTPRoute)\n/' >"$work/objects.yaml"
+        awk -v absent="\nkind: ($absent)\n" 'BEGIN { RS = "---\n"; ORS = "---\n" } $0 !~ absent' >"$work/objects.yaml"
     all_namespaces apply --dry-run=server --validate=strict --filename "$work/objects.yaml" >"$work/output" 2>&1 ||
         fail "the server takes $chart with $(basename "$values"): $(cat "$work/output")"
     ! grep --quiet 'Warning:' "$work/output" || fail "the server warns of $chart with $(basename "$values"): $(cat "$work/output")"
@@ -147,6 +161,7 @@ kubectl create secret tls hub-tls --cert="$work/tls.crt" --key="$work/tls.key" >
 cat >"$work/agent-values.yaml" <<YAML
 config:
   namespace: $runs
+  maxRuns: 1
   executorImage: $POLYAXON_E2E_CLUSTER_EXECUTOR_IMAGE
   registryMirrors: ["$POLYAXON_E2E_CLUSTER_REGISTRY"]
   insecureRegistries: ["$POLYAXON_E2E_CLUSTER_REGISTRY"]
@@ -209,31 +224,159 @@ for right in 'get secrets' 'list secrets' 'get configmaps' 'create pods --subres
     ! may $right || fail "the agent may not $right"
 done
 ! kubectl auth can-i list jobs --namespace default --as "system:serviceaccount:$system:polyaxon-agent" --quiet || fail "the agent is confined to its namespaces"
+# A question of its own, with the agent's token and nothing else.
+"$POLYAXON_KUBECTL" config view --raw --minify --flatten --output jsonpath='{.clusters[0].cluster.certificate-authority-data}' |
+    base64 --decode >"$work/cluster.crt"
+server=$("$POLYAXON_KUBECTL" config view --minify --output jsonpath='{.clusters[0].cluster.server}')
+printf 'header = "Authorization: Bearer %s"\n' "$(kubectl create token polyaxon-agent)" >"$work/agent.curl"
+# answers PATH: the status with which the API server answers the agent.
+answers() {
+    curl --silent --noproxy '*' --cacert "$work/cluster.crt" --config "$work/agent.curl" --output /dev/null --write-out '%{http_code}' "$server$1"
+}
+[ "$(answers "/apis/batch/v1/namespaces/$runs/jobs")" = 200 ] || fail "the agent reads Jobs"
+for secret in "$runs/secrets" "$runs/secrets/docker-config" "$system/secrets/polyaxon-agent-token" "$system/secrets/hub-tls"; do
+    [ "$(answers "/api/v1/namespaces/$secret")" = 403 ] || fail "the agent is refused $secret"
+done
+[ "$(answers /api/v1/secrets)" = 403 ] || fail "the agent is refused the Secrets of the cluster"
 ok "the agent's rights are those of its Role, and Secrets are not among them"
+
+probe() {
+    curl --silent --fail --noproxy '*' "http://localhost:$health/$1"
+}
+"$POLYAXON_KUBECTL" --namespace "$system" port-forward deployment/polyaxon-agent :8081 >"$work/health" 2>&1 &
+forwards+=($!)
+eventually 20 grep --quiet 'Forwarding from 127' "$work/health" || fail "port-forward: $(cat "$work/health")"
+health=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' "$work/health")
+eventually 20 probe readyz || fail "the agent is ready: $(cat "$work/output")"
+[ "$(probe readyz)" = ready ] || fail "an agent that is alone leads: $(probe readyz)"
+# number NAME VALUE: what the agent tells.
+number() {
+    probe metrics | grep --line-regexp "polyaxon_agent_$1 $2"
+}
 
 id=$(queue first 'echo built in a cluster') || fail "the hub takes a run"
 eventually 120 is succeeded "$id" || fail "a first build: $(cat "$work/output"; polyaxon ops logs -uid "$id" -nf)"
 polyaxon ops get -uid "$id" -o json | jq --exit-status .build.confirmed >/dev/null || fail "the digest is confirmed"
+first=$id
 ok "a first build"
+for number in 'created_attempts_total 1' 'live_runs 0' 'waiting_reports 0' 'hub_session 1' 'cluster_watched 1' 'leader 1'; do
+    # shellcheck disable=SC2086 # a name and a value
+    eventually 20 number $number || fail "the agent tells \`$number\`: $(probe metrics)"
+done
+ok "the agent tells its health and its numbers"
 
-# While hub and agent are replaced, a build goes on and says a line each second.
-id=$(queue in-flight 'for i in $(seq 100 129); do echo line $i; sleep 1; done')
+# While hub and agent are replaced, a build goes on and says a line each second, and another one waits for it.
+id=$(queue in-flight 'for i in $(seq 100 159); do echo line $i; sleep 1; done')
+waiting=$(queue waiting 'echo it had to wait')
 eventually 60 is running "$id" || fail "a build is running: $(cat "$work/output")"
+if [ "$cli" != "$POLYAXON_CLI" ]; then
+    POLYAXON_HOME=$work/home SSL_CERT_FILE=$work/ca.crt no_proxy='*' "$POLYAXON_CLI" whoami >"$work/output" 2>&1 && status=0 || status=$?
+    [ "$status" = 7 ] || fail "a newer command line is refused: $status, $(cat "$work/output")"
+    grep --quiet 'update the hub' "$work/output" || fail "a newer command line is told to update the hub: $(cat "$work/output")"
+    ok "a newer command line is told to update the hub"
+fi
 before=$(kubectl get pod polyaxon-hub-0 --output jsonpath='{.metadata.uid}')
-install_hub --set persistence.whenDeleted=Delete --set podAnnotations.restarted=yes
+openssl rand -hex 32 >"$work/admin.token"
+kubectl create secret generic hub-admin --from-file=token="$work/admin.token" >/dev/null
+schema='the same'
+if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
+    kubectl scale statefulset polyaxon-hub --replicas=0 >/dev/null
+    kubectl wait --for=delete pod/polyaxon-hub-0 --timeout=60s >/dev/null
+    schema=$("$here/older-database.py" "$POLYAXON_TESTBED_DIR/cluster/data/$volume/hub.db" "$migrations") || fail "a database of the schema before"
+fi
+hub_image=$POLYAXON_E2E_CLUSTER_HUB_IMAGE cli=$POLYAXON_CLI
+seconds=$SECONDS
+install_hub --set persistence.whenDeleted=Delete --set adminToken.existingSecret=hub-admin
 [ "$(kubectl get pod polyaxon-hub-0 --output jsonpath='{.metadata.uid}')" != "$before" ] || fail "an upgrade makes another pod"
 forward
 polyaxon whoami >/dev/null || fail "the database is there after an upgrade"
-ok "an upgrade of the hub keeps its data"
+[ "polyaxon $(polyaxon whoami -o json | jq --raw-output .hub_version)" = "$(polyaxon version --client)" ] ||
+    fail "hub and command line are of one version: $(polyaxon whoami -o json)"
+ok "an upgrade of the hub, schema $schema to $(find "$migrations" -name '*.sql' | wc -l), keeps its data and takes $((SECONDS - seconds)) s"
+eventually 30 number hub_session 1 || fail "the agent of before speaks with the hub of now: $(probe metrics)"
+probe metrics | grep --quiet "polyaxon_agent_info{version=\"$("${POLYAXON_OLDER_CLI:-$POLYAXON_CLI}" version --client | sed 's/polyaxon //')\"}" || fail "the agent is of before: $(probe metrics)"
+is running "$id" >"$work/output" || fail "the build goes on: $(cat "$work/output")"
+ok "the agent of before speaks with the hub of now"
+polyaxon login --host "$host" --token - <"$work/admin.token" 2>"$work/output" || fail "login with a token of one's own: $(cat "$work/output")"
+polyaxon admin token revoke admin >/dev/null 2>"$work/output" || fail "it may revoke the generated one: $(cat "$work/output")"
+! kubectl logs polyaxon-hub-0 | grep --quiet --file="$work/admin.token" || fail "the hub's log holds the token"
+ok "an admin's token of one's own"
+is queued "$waiting" >"$work/output" || fail "the other build waits: $(cat "$work/output")"
+agent_image=$POLYAXON_E2E_CLUSTER_AGENT_IMAGE
 install_agent --set config.maxRuns=3
 eventually 60 agent_ready || fail "the agent is ready after an upgrade: $(cat "$work/output")"
-ok "an upgrade of the agent's file restarts it"
+ok "an upgrade of the agent replaces it"
 is running "$id" >"$work/output" || fail "the build goes on while hub and agent are replaced: $(cat "$work/output")"
 eventually 120 is succeeded "$id" || fail "the build ends well: $(cat "$work/output"; polyaxon ops get -uid "$id")"
 polyaxon ops logs -uid "$id" -nf --raw >"$work/log"
-[ "$(grep --only-matching --extended-regexp 'line 1[0-9][0-9]' "$work/log")" = "$(seq --format='line %g' 100 129)" ] ||
+[ "$(grep --only-matching --extended-regexp 'line 1[0-9][0-9]' "$work/log")" = "$(seq --format='line %g' 100 159)" ] ||
     fail "no line of its log is lost or doubled: $(cat "$work/log")"
 ok "a build survives that hub and agent are replaced, and its log is whole"
+eventually 120 is succeeded "$waiting" || fail "the build that waited ends well: $(cat "$work/output"; polyaxon ops get -uid "$waiting")"
+for run in "$first" "$id" "$waiting"; do
+    polyaxon ops get -uid "$run" -o json | jq --exit-status '.build.confirmed' >/dev/null || fail "the digest of $run is known: $(polyaxon ops get -uid "$run")"
+done
+[ "$(polyaxon ops ls -o json | jq '.runs | length')" = 3 ] || fail "there are three runs: $(polyaxon ops ls)"
+ok "a build that waited is built, and nothing of before is lost"
+
+# A proxy that ends TLS and speaks gRPC with the hub, as an Ingress of nginx does with the documented annotations.
+proxy() {
+    local address
+    address=$(kubectl get service polyaxon-hub --output jsonpath='{.spec.clusterIP}')
+    proxy=$POLYAXON_E2E_CLUSTER_GATEWAY:$(python3 -c 'import socket; s = socket.create_server(("", 0)); print(s.getsockname()[1])')
+    openssl req -x509 "${new_key[@]}" -CA "$work/ca.crt" -CAkey "$work/ca.key" -keyout "$work/proxy.key" -out "$work/proxy.crt" -subj /CN=proxy \
+        -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=IP:$POLYAXON_E2E_CLUSTER_GATEWAY" 2>/dev/null
+    mkdir "$work/nginx"
+    cat >"$work/nginx/nginx.conf" <<CONF
+user root;
+daemon off;
+pid $work/nginx/pid;
+error_log $work/nginx/error.log;
+events {}
+http {
+    access_log $work/nginx/access.log;
+    client_body_temp_path $work/nginx/body; proxy_temp_path $work/nginx/proxy; fastcgi_temp_path $work/nginx/fastcgi;
+    uwsgi_temp_path $work/nginx/uwsgi; scgi_temp_path $work/nginx/scgi;
+    server {
+        listen $proxy ssl http2;
+        ssl_certificate $work/proxy.crt;
+        ssl_certificate_key $work/proxy.key;
+        client_max_body_size 0;
+        client_body_timeout 3600s;
+        location / {
+            grpc_pass grpcs://$address:8000;
+            grpc_ssl_verify on;
+            grpc_ssl_trusted_certificate $work/ca.crt;
+            grpc_ssl_name polyaxon-hub.$system.svc;
+            grpc_read_timeout 3600s;
+            grpc_send_timeout 3600s;
+        }
+    }
+}
+CONF
+    nginx -e stderr -c "$work/nginx/nginx.conf" 2>"$work/nginx/stderr" &
+    forwards+=($!)
+    host=https://$proxy
+    eventually 20 polyaxon login --host "$host" --token "$(cat "$work/admin.token")" || fail "login through a proxy: $(cat "$work/output" "$work/nginx/stderr")"
+}
+if [ -n "${POLYAXON_E2E_CLUSTER_GATEWAY-}" ] && command -v nginx >/dev/null; then
+    proxy
+    install_agent --set config.maxRuns=3 --set "hub.url=$host"
+    eventually 60 agent_ready || fail "the agent is ready behind a proxy: $(cat "$work/output")"
+    # More than a proxy takes as one body unless it is told.
+    id=$(queue behind-a-proxy 'echo begun; sleep 8; i=0; while [ $i -lt 30000 ]; do echo $i of a log that is larger than one mebibyte; i=$((i + 1)); done; sleep 5') ||
+        fail "the hub takes a run through a proxy"
+    eventually 60 is running "$id" || fail "a build behind a proxy is running: $(cat "$work/output")"
+    polyaxon ops logs -uid "$id" -nf --raw >"$work/before" || fail "a log is read through a proxy"
+    polyaxon ops logs -uid "$id" --raw >"$work/log" 2>"$work/output" || fail "a log is followed through a proxy: $(cat "$work/output")"
+    eventually 60 is succeeded "$id" || fail "a build behind a proxy ends well: $(cat "$work/output"; polyaxon ops get -uid "$id")"
+    [ "$(grep --only-matching --extended-regexp '[0-9]+ of a log that is larger' "$work/log")" = "$(seq --format='%.0f of a log that is larger' 0 29999)" ] ||
+        fail "no line is lost or doubled behind a proxy"
+    ok "agent and command line work through a proxy with TLS"
+fi
+
+"$here/cluster-refusals.sh" "$system" || fail "the Role is large enough"
+ok "nothing that the agent asked for was refused"
 
 for release in polyaxon-agent polyaxon-hub; do
     "$helm" uninstall "$release" --namespace "$system" --wait >/dev/null
@@ -242,7 +385,7 @@ left() {
     local kinds
     kinds=$(kubectl api-resources --verbs=list --namespaced --output name | grep --invert-match '^events' | paste --serial --delimiters=,)
     # What was made by hand, and what every namespace has.
-    kubectl get "$kinds" --output name | grep --invert-match --extended-regexp '/(hub-tls|hub-ca|polyaxon-agent-token|kube-root-ca.crt|default)$'
+    kubectl get "$kinds" --output name | grep --invert-match --extended-regexp '/(hub-tls|hub-ca|hub-admin|polyaxon-agent-token|kube-root-ca.crt|default)$'
     kubectl get "$kinds" --namespace "$runs" --output name | grep --invert-match --extended-regexp '/(kube-root-ca.crt|default)$'
 }
 nothing_left() {
@@ -250,6 +393,4 @@ nothing_left() {
 }
 eventually 60 nothing_left || fail "uninstalling leaves nothing: $(left)"
 ok "uninstalling leaves nothing"
-
-echo
-echo "test result: ok. $tests passed; 0 failed"
+all_passed

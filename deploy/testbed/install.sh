@@ -16,10 +16,10 @@ packages_of() {
         images) echo docker-registry skopeo mmdebstrap debian-archive-keyring busybox-static jq curl ca-certificates ;;
         # runc because crun refuses machines with both cgroup versions mounted.
         engine) echo podman runc netavark aardvark-dns iptables curl ca-certificates ;;
-        # Servers that tests talk to, and clocks that tests set.
-        test) echo git openssh-client apache2-utils openssl jq curl faketime ;;
-        # What a Kubernetes node calls, and what its runc is built with.
-        cluster) echo etcd-server containernetworking-plugins nftables conntrack iproute2 procps openssl gcc libc6-dev pkg-config libseccomp-dev ;;
+        # Servers that tests talk to, clocks that tests set, and the YAML reader that ours is compared with.
+        test) echo git openssh-client apache2-utils openssl jq curl faketime python3-venv ;;
+        # What a Kubernetes node calls, what its runc is built with, and what tests of its charts call.
+        cluster) echo etcd-server containernetworking-plugins nftables conntrack iproute2 procps openssl gcc libc6-dev pkg-config libseccomp-dev python3 nginx ;;
         *)
             echo "install: unknown part \`$1\`: use build, lint, test, engine, images or cluster" >&2
             return 2
