@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 
-use super::failure::{existing, said, unavailable};
+use super::failure::{code, existing, said, unavailable};
 use super::statuses::status_of;
 use crate::executor::{ExecutorError, LogPiece, tail};
 
@@ -20,6 +20,10 @@ const MAX_TIME: usize = 40;
 
 /// Seconds for which the log of a container that has ended is asked of a node that does not answer.
 const PATIENCE: i64 = 600;
+
+/// Seconds for which a kubelet may not know a pod that has ended: one that has just started knows none at first,
+/// one that has removed the containers of an evicted pod never will.
+const UNKNOWN: i64 = 20;
 
 /// Which container of which pod.
 #[derive(Clone)]
@@ -43,9 +47,8 @@ pub(super) async fn open(
     let reader = match source.pods.log_stream(&source.pod, &parameters).await {
         Ok(reader) => reader,
         Err(error) => {
-            // Without the container, or without its node, there is nothing that will ever answer. That it is not found
-            // is no sign of it: a kubelet that has just started says so of pods that run.
-            if !may_still_be_read(&source).await? {
+            // Without the container, or without its node, there is nothing that will ever answer.
+            if !may_still_be_read(&source, code(&error) != Some(404)).await? {
                 return Err(ExecutorError::Gone(said(&error)));
             }
             return Err(unavailable("reading the log")(error));
@@ -93,7 +96,8 @@ async fn has_ended(source: &Source) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-async fn may_still_be_read(source: &Source) -> Result<bool, ExecutorError> {
+/// Whether the log may come yet; `is_known`: its node did not say that there is none.
+async fn may_still_be_read(source: &Source, is_known: bool) -> Result<bool, ExecutorError> {
     let Some(pod) = find(source).await? else {
         return Ok(false);
     };
@@ -107,8 +111,9 @@ async fn may_still_be_read(source: &Source) -> Result<bool, ExecutorError> {
     }
     let since = ended_at(&pod, &source.container);
     let waited = since.map(|since| Timestamp::now().duration_since(since));
+    let patience = if is_known { PATIENCE } else { UNKNOWN };
     Ok(pod.metadata.deletion_timestamp.is_none()
-        && waited.is_none_or(|waited| waited.as_secs() < PATIENCE))
+        && waited.map_or(is_known, |waited| waited.as_secs() < patience))
 }
 
 fn ended_at(pod: &Pod, container: &str) -> Option<Timestamp> {
