@@ -15,6 +15,44 @@ pub(crate) struct Binding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<String>,
     pub(crate) project: String,
+    /// Where the files of the folder come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) git: Option<GitBinding>,
+}
+
+/// The repository that `--git-preset` brings into a run; one of both is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GitBinding {
+    /// Address of the repository; none: that of the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// Name of a git connection of the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) connection: Option<String>,
+}
+
+impl GitBinding {
+    /// A preset that clones the repository before everything else of a run.
+    pub(crate) fn preset(&self, revision: Option<&str>) -> String {
+        let mut git = serde_json::Map::new();
+        for (name, value) in [("url", self.url.as_deref()), ("revision", revision)] {
+            if let Some(value) = value {
+                git.insert(name.to_owned(), value.into());
+            }
+        }
+        let mut init = serde_json::Map::new();
+        if let Some(connection) = &self.connection {
+            init.insert("connection".to_owned(), connection.as_str().into());
+        }
+        init.insert("git".to_owned(), git.into());
+        serde_json::json!({
+            "isPreset": true,
+            "patchStrategy": "pre_merge",
+            "runPatch": { "init": [init] },
+        })
+        .to_string()
+    }
 }
 
 impl Binding {
@@ -92,6 +130,10 @@ mod tests {
         Binding {
             owner: Some("acme".to_owned()),
             project: "images".to_owned(),
+            git: Some(GitBinding {
+                url: None,
+                connection: Some("code".to_owned()),
+            }),
         }
     }
 

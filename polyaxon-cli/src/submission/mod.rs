@@ -1,6 +1,7 @@
 //! What is submitted: read from files, urls, the hub's names and flags.
 
 pub(crate) mod files;
+mod git_preset;
 pub(crate) mod official;
 mod web;
 
@@ -68,6 +69,12 @@ pub(crate) struct SubmissionArguments {
     /// Namespace (also `-ns`)
     #[arg(long)]
     namespace: Option<String>,
+    /// Clone the repository that `polyaxon init --git-url` has bound to this folder, at the commit that is checked out here
+    #[arg(long)]
+    git_preset: bool,
+    /// As `--git-preset`, at a branch, a tag or another commit
+    #[arg(long, value_name = "REVISION")]
+    git_revision: Option<String>,
     /// Kept for old command lines: says that it is missing (also `-pm`)
     #[arg(long, hide = true, value_name = "MODULE")]
     python_module: Option<String>,
@@ -134,16 +141,23 @@ impl SubmissionArguments {
             .iter()
             .map(|path| files::read(path))
             .collect::<Result<Vec<Source>, CommandError>>()?;
+        let mut git = Vec::new();
+        if self.git_preset || self.git_revision.is_some() {
+            git.push(git_preset::source(self.git_revision.as_deref())?);
+        }
         let (mut operation, warnings) = if let Some(hub_ref) = &self.hub {
+            files.append(&mut git);
             Operation::for_hub(hub_ref, &files, &flags)?
         } else if let Some(url) = &self.url {
             let main = web::fetch(url).await?;
+            files.append(&mut git);
             Operation::for_url(url, &main, &files, &flags)?
         } else {
             if files.is_empty() {
                 files.push(files::read(&files::default_file()?)?);
             }
-            let overlays = files.split_off(1);
+            let mut overlays = files.split_off(1);
+            overlays.append(&mut git);
             let main = files.pop().unwrap_or_else(|| Source::new("", ""));
             Operation::read(&main, &overlays, &flags)?
         };

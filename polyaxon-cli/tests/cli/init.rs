@@ -65,6 +65,58 @@ fn a_bound_folder_is_bound_anew_on_demand() -> Result<()> {
 }
 
 #[test]
+fn the_repository_of_a_folder_is_cloned_first_on_demand() -> Result<()> {
+    let home = Home::at("http://127.0.0.1:9")?;
+    home.write(
+        "build.yaml",
+        "kind: operation\nhubRef: kaniko\nparams: {destination: {value: 'a:1'}}\nrunPatch: {init: [{dockerfile: {image: busybox}}]}\n",
+    )?;
+    let compile = [
+        "compile",
+        "--offline",
+        "--stage",
+        "compiled",
+        "-f",
+        "build.yaml",
+    ];
+    let at = |flags: &[&str]| home.polyaxon(&[&compile[..], flags].concat());
+    let unbound = at(&["--git-preset"])?;
+    assert_eq!(unbound.status, Some(2), "{unbound}");
+    insta::assert_snapshot!("git_of_a_folder_without_binding", unbound);
+    for arguments in [
+        &["init", "-p", "images", "--git-connection", "code"][..],
+        &[
+            "init",
+            "-p",
+            "images",
+            "--git-url",
+            "https://example.org/a.git",
+        ],
+        &["init", "-p", "images"],
+    ] {
+        let bound = home.polyaxon(arguments)?;
+        assert_eq!(bound.status, Some(0), "{arguments:?}: {bound}");
+    }
+    let outside = at(&["--git-preset"])?;
+    assert_eq!(outside.status, Some(2), "{outside}");
+    assert!(
+        outside.stderr.contains("name one with `--git-revision`"),
+        "{outside}"
+    );
+    let patched = at(&["--git-revision", "v1"])?;
+    let init = patched
+        .stdout
+        .split_once("  init:\n")
+        .map_or("", |(_, init)| init);
+    assert_eq!(
+        init,
+        "  - git:\n      url: https://example.org/a.git\n      revision: v1\n  - dockerfile:\n      image: busybox\n",
+        "{patched}"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_binding_that_cannot_be_read_is_named() -> Result<()> {
     let home = Home::at("http://127.0.0.1:9")?;
     std::fs::create_dir(home.path().join(".polyaxon"))?;

@@ -9,7 +9,7 @@ use crate::app::{App, connected};
 use crate::commands::project;
 use crate::error::{CommandError, Outcome};
 use crate::exit::Exit;
-use crate::folder::Binding;
+use crate::folder::{Binding, GitBinding};
 use crate::submission::files;
 use crate::ui::Format;
 use crate::view::name::{Named, parse_name};
@@ -22,6 +22,8 @@ const IGNORE: &str = include_str!("polyaxonignore");
 #[command(after_help = "Examples:
   polyaxon init -p images                      commands in this folder mean the project `images`
   polyaxon init -p acme/images --polyaxonfile  and a commented polyaxonfile.yaml
+  polyaxon init -p images --git-url https://example.org/team/images.git
+                                               and `polyaxon run --git-preset` clones it into the run
 
 The binding is in `.polyaxon/project.yaml`. `-p` and the variable POLYAXON_PROJECT overrule it, and it
 overrules the settings. Files that exist are kept.")]
@@ -29,6 +31,12 @@ pub(crate) struct Arguments {
     /// Project, `NAME` or `OWNER/NAME`
     #[arg(short, long, value_parser = parse_name, required_unless_present_any = ["polyaxonfile", "polyaxonignore"])]
     project: Option<Named>,
+    /// Address of the repository that the folder's files come from, for `--git-preset`
+    #[arg(long, value_name = "URL", requires = "project")]
+    git_url: Option<String>,
+    /// Git connection of the agent that reaches the repository, for `--git-preset`
+    #[arg(long, value_name = "CONNECTION", requires = "project")]
+    git_connection: Option<String>,
     /// Write a commented polyaxonfile.yaml and a .polyaxonignore
     #[arg(long)]
     polyaxonfile: bool,
@@ -43,11 +51,25 @@ pub(crate) struct Arguments {
     output: Format,
 }
 
+impl Arguments {
+    fn git(&self) -> Option<GitBinding> {
+        (self.git_url.is_some() || self.git_connection.is_some()).then(|| GitBinding {
+            url: self.git_url.clone(),
+            connection: self.git_connection.clone(),
+        })
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, app: &App) -> Outcome {
     let folder = Path::new("");
     let mut written: Vec<PathBuf> = Vec::new();
     if let Some(named) = &arguments.project {
-        written.extend(bind(named, folder, arguments.yes, app)?);
+        let binding = Binding {
+            owner: named.owner.clone(),
+            project: named.name.clone(),
+            git: arguments.git(),
+        };
+        written.extend(bind(binding, folder, arguments.yes, app)?);
     }
     if arguments.polyaxonfile {
         // A second file would not be the one that runs.
@@ -68,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments, app: &App) -> Outcome {
         let document = json!({
             "owner": binding.as_ref().and_then(|binding| binding.owner.as_deref()),
             "project": binding.as_ref().map(|binding| &binding.project),
+            "git": binding.as_ref().and_then(|binding| binding.git.as_ref()),
             "written": written,
         });
         app.ui.document(arguments.output, &document)?;
@@ -77,18 +100,21 @@ pub(crate) fn run(arguments: &Arguments, app: &App) -> Outcome {
 
 /// Binds the folder; the answer is the file if it has changed.
 fn bind(
-    named: &Named,
+    mut binding: Binding,
     folder: &Path,
     is_sure: bool,
     app: &App,
 ) -> Result<Option<PathBuf>, CommandError> {
-    let binding = Binding {
-        owner: named.owner.clone(),
-        project: named.name.clone(),
-    };
-    match Binding::read(folder)? {
+    let before = Binding::read(folder)?;
+    if let Some(before) = &before
+        && before.full_name() == binding.full_name()
+        && binding.git.is_none()
+    {
+        binding.git.clone_from(&before.git);
+    }
+    match before {
         Some(before) if before == binding => return Ok(None),
-        Some(before) if !is_sure => {
+        Some(before) if !is_sure && before.full_name() != binding.full_name() => {
             let question = format!(
                 "this folder is bound to the project `{}`; bind it to `{}`?",
                 before.full_name(),
