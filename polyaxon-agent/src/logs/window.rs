@@ -21,7 +21,7 @@ pub const MAX_CHUNK: usize = 64 * 1024;
 pub const MAX_UNACKED: u64 = 1024 * 1024;
 
 /// Why a stretch is missing that a node does not have any more.
-const ROTATED: &str = "what stood here was gone before it could be read: the log was rotated away, or the container was started anew";
+const ROTATED: &str = "output may be missing here: the log was rotated away, or the container was started anew, before it was read";
 
 /// Longest reason of a mark, in bytes.
 const MAX_WHY: usize = 512;
