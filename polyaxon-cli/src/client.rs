@@ -14,7 +14,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
-use crate::config::Config;
+use crate::config::{Config, Key, Origin};
 use crate::exit::Exit;
 use crate::view::finding::Finding;
 
@@ -34,6 +34,9 @@ pub(crate) enum HubError {
     /// The setting is not an address.
     #[error("`{host}` is not an address of a hub: write `http://HOST:PORT` or `https://HOST:PORT`")]
     Address { host: String },
+    /// The settings forbid it.
+    #[error("the hub is not asked: `no_api` is `true` in the {origin}")]
+    Forbidden { origin: &'static str },
     /// The token holds characters that a header cannot carry.
     #[error(
         "the token holds characters that no token has; get a new one with `polyaxon admin token create`"
@@ -85,7 +88,7 @@ impl HubError {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Address { .. } => Exit::Usage,
+            Self::Address { .. } | Self::Forbidden { .. } => Exit::Usage,
             Self::Token => Exit::NotAllowed,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Answer { code, reason, .. } => Exit::of_answer(*code, reason),
@@ -106,7 +109,7 @@ impl HubError {
     /// Whether the same call may work a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Address { .. } | Self::Token => false,
+            Self::Address { .. } | Self::Forbidden { .. } | Self::Token => false,
             Self::Unreachable { .. } => true,
             Self::Answer { code, message, .. } => match code {
                 Code::Unavailable
@@ -132,6 +135,9 @@ impl HubError {
     pub(crate) fn next_step(&self) -> Option<String> {
         match self {
             Self::Address { .. } | Self::Token => None,
+            Self::Forbidden { .. } => {
+                Some("allow it with `polyaxon config set --no-api false`, or unset `POLYAXON_NO_API`".to_owned())
+            }
             Self::Unreachable { .. } => Some(
                 "start one with `polyaxon sandbox`, or choose another with `polyaxon config set --host ADDRESS`"
                     .to_owned(),
@@ -214,6 +220,15 @@ pub(crate) struct Hub {
 impl Hub {
     /// The configured hub, with the configured token.
     pub(crate) fn of_config(config: &Config) -> Result<Self, HubError> {
+        if let Some((_, origin)) = config.value(Key::NoApi)
+            && config.is_on(Key::NoApi)
+        {
+            let origin = match origin {
+                Origin::Environment => "environment",
+                _ => "settings",
+            };
+            return Err(HubError::Forbidden { origin });
+        }
         Self::lazy(config.host(), config.token().as_ref())
     }
 
@@ -258,15 +273,26 @@ impl Hub {
     }
 }
 
-fn endpoint(host: &str) -> Result<Endpoint, HubError> {
-    let address = || HubError::Address {
+/// Whether a setting can be the address of a hub.
+pub(crate) fn check_address(host: &str) -> Result<(), HubError> {
+    plain_endpoint(host).map(|_| ())
+}
+
+fn address_error(host: &str) -> HubError {
+    HubError::Address {
         host: host.to_owned(),
-    };
-    if !host.starts_with("http://") && !host.starts_with("https://") {
-        return Err(address());
     }
-    let endpoint = Endpoint::from_shared(host.to_owned())
-        .map_err(|_| address())?
+}
+
+fn plain_endpoint(host: &str) -> Result<Endpoint, HubError> {
+    if !host.starts_with("http://") && !host.starts_with("https://") {
+        return Err(address_error(host));
+    }
+    Endpoint::from_shared(host.to_owned()).map_err(|_| address_error(host))
+}
+
+fn endpoint(host: &str) -> Result<Endpoint, HubError> {
+    let endpoint = plain_endpoint(host)?
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
@@ -274,7 +300,7 @@ fn endpoint(host: &str) -> Result<Endpoint, HubError> {
     if host.starts_with("https://") {
         return endpoint
             .tls_config(ClientTlsConfig::new().with_native_roots())
-            .map_err(|_| address());
+            .map_err(|_| address_error(host));
     }
     Ok(endpoint)
 }
@@ -289,6 +315,7 @@ mod tests {
     #[case("http://")]
     fn an_address_without_scheme_is_refused(#[case] host: &str) {
         assert!(matches!(endpoint(host), Err(HubError::Address { .. })));
+        assert!(check_address(host).is_err());
     }
 
     #[rstest::rstest]

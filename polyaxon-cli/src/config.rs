@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::private_file;
+use crate::setting::switch;
+pub(crate) use crate::setting::{Key, Origin};
 
 /// Where a hub of `polyaxon sandbox` listens unless told otherwise.
 pub(crate) const DEFAULT_HOST: &str = "http://127.0.0.1:8000";
@@ -24,47 +26,12 @@ pub(crate) enum ConfigError {
     /// The file is not what this program writes.
     #[error("the settings in `{}` are not valid: {reason}; correct the file or remove it with `polyaxon config purge`", path.display())]
     Invalid { path: PathBuf, reason: String },
+    /// A variable holds what its setting cannot be.
+    #[error("the variable `{name}` holds `{value}`; write `true` or `false`")]
+    Variable { name: &'static str, value: String },
     /// The file cannot be written.
     #[error("cannot write the settings to `{}`: {reason}", path.display())]
     Write { path: PathBuf, reason: String },
-}
-
-/// A setting's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
-    Host,
-    Token,
-    Owner,
-    Project,
-}
-
-impl Key {
-    pub(crate) const ALL: [Self; 4] = [Self::Host, Self::Token, Self::Owner, Self::Project];
-
-    /// The name in the file and on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Token => "token",
-            Self::Owner => "owner",
-            Self::Project => "project",
-        }
-    }
-
-    /// The variable that overrides the file.
-    pub(crate) fn variable(self) -> &'static str {
-        match self {
-            Self::Host => "POLYAXON_HOST",
-            Self::Token => "POLYAXON_AUTH_TOKEN",
-            Self::Owner => "POLYAXON_OWNER",
-            Self::Project => "POLYAXON_PROJECT",
-        }
-    }
-
-    /// The key of a name, with `-` and `_` taken as equal.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key| key.name() == name)
-    }
 }
 
 /// The content of `config.yaml`.
@@ -83,6 +50,13 @@ pub(crate) struct Settings {
     owner: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    no_api: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    debug: Option<bool>,
+    /// Where the settings are instead; read from the file of the user's own home alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    home: Option<PathBuf>,
     /// Data folder of the sandbox that wrote host and token; absent once somebody else writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sandbox: Option<PathBuf>,
@@ -106,6 +80,9 @@ impl fmt::Debug for Settings {
             .field("host", &self.host)
             .field("owner", &self.owner)
             .field("project", &self.project)
+            .field("no_api", &self.no_api)
+            .field("debug", &self.debug)
+            .field("home", &self.home)
             .finish_non_exhaustive()
     }
 }
@@ -118,6 +95,10 @@ impl Settings {
             Key::Token => self.token = value.map(SecretString::from),
             Key::Owner => self.owner = value,
             Key::Project => self.project = value,
+            Key::NoApi => self.no_api = value.as_deref().and_then(switch),
+            Key::Debug => self.debug = value.as_deref().and_then(switch),
+            Key::Home => self.home = value.map(PathBuf::from),
+            Key::VerifySsl => {}
         }
         if matches!(key, Key::Host | Key::Token) {
             self.sandbox = None;
@@ -143,7 +124,11 @@ impl Settings {
     }
 
     fn get(&self, key: Key) -> Option<&str> {
+        let word = |value: Option<bool>| value.map(|value| if value { "true" } else { "false" });
         match key {
+            Key::NoApi => word(self.no_api),
+            Key::Debug => word(self.debug),
+            Key::Home | Key::VerifySsl => None,
             Key::Host => self.host.as_deref(),
             Key::Token => self.token.as_ref().map(ExposeSecret::expose_secret),
             Key::Owner => self.owner.as_deref(),
@@ -152,28 +137,11 @@ impl Settings {
     }
 }
 
-/// Where a value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Environment,
-    File,
-    Default,
-}
-
-impl Origin {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Environment => "environment",
-            Self::File => "file",
-            Self::Default => "default",
-        }
-    }
-}
-
 /// Settings of the file and the environment together.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     home: PathBuf,
+    home_origin: Origin,
     file: Settings,
     environment: Environment,
 }
@@ -181,24 +149,30 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the file, if there is one.
     pub(crate) fn load(environment: Environment) -> Result<Self, ConfigError> {
-        let home = environment.home().ok_or(ConfigError::NoHome)?;
-        let path = file_of(&home);
-        let file = match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => Settings::default(),
-            Ok(text) => serde_yaml::from_str(&text).map_err(|error| ConfigError::Invalid {
-                path,
-                reason: error.to_string(),
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
-            Err(error) => {
-                return Err(ConfigError::Read {
-                    path,
-                    reason: error.to_string(),
+        for key in [Key::NoApi, Key::Debug] {
+            if let Some(value) = environment.get(key.variable())
+                && switch(value).is_none()
+            {
+                return Err(ConfigError::Variable {
+                    name: key.variable(),
+                    value: value.to_owned(),
                 });
             }
-        };
+        }
+        let mut home = environment.home().ok_or(ConfigError::NoHome)?;
+        let mut file = read(&home)?;
+        let mut home_origin = Origin::Environment;
+        if environment.get(Key::Home.variable()).is_none() {
+            home_origin = Origin::Default;
+            if let Some(elsewhere) = file.home.take() {
+                file = read(&elsewhere)?;
+                home = elsewhere;
+                home_origin = Origin::File;
+            }
+        }
         Ok(Self {
             home,
+            home_origin,
             file,
             environment,
         })
@@ -220,6 +194,11 @@ impl Config {
 
     /// A value and its origin. The token is given in the clear: mask it before showing it.
     pub(crate) fn value(&self, key: Key) -> Option<(&str, Origin)> {
+        match key {
+            Key::Home => return Some((self.home.to_str()?, self.home_origin)),
+            Key::VerifySsl => return Some(("true", Origin::Always)),
+            _ => {}
+        }
         if let Some(value) = self.environment.get(key.variable()) {
             return Some((value, Origin::Environment));
         }
@@ -228,8 +207,20 @@ impl Config {
         }
         match key {
             Key::Host => Some((DEFAULT_HOST, Origin::Default)),
-            Key::Token | Key::Owner | Key::Project => None,
+            Key::NoApi | Key::Debug => Some(("false", Origin::Default)),
+            _ => None,
         }
+    }
+
+    /// Whether a switch is on.
+    pub(crate) fn is_on(&self, key: Key) -> bool {
+        self.value(key)
+            .is_some_and(|(value, _)| switch(value) == Some(true))
+    }
+
+    /// Whether there is a hub that may be asked.
+    pub(crate) fn asks_hub(&self) -> bool {
+        self.has_host() && !self.is_on(Key::NoApi)
     }
 
     /// The hub's address.
@@ -268,14 +259,26 @@ impl Config {
     /// Changes the file's settings and writes the file, readable by its owner only.
     pub(crate) fn update(&mut self, change: impl FnOnce(&mut Settings)) -> Result<(), ConfigError> {
         change(&mut self.file);
-        let path = self.path();
-        let failed = |reason: String| ConfigError::Write {
-            path: path.clone(),
-            reason,
-        };
-        let text = serde_yaml::to_string(&self.file).map_err(|error| failed(error.to_string()))?;
-        std::fs::create_dir_all(&self.home).map_err(|error| failed(error.to_string()))?;
-        private_file::write(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+        write(&self.home, &self.file)
+    }
+
+    /// Reads and writes settings elsewhere from now on; `None` is the user's own home again. The settings of both places stay.
+    pub(crate) fn move_home(&mut self, to: Option<PathBuf>) -> Result<(), ConfigError> {
+        let user_home = self.environment.user_home().ok_or(ConfigError::NoHome)?;
+        let to = to.filter(|folder| *folder != user_home);
+        if let Some(folder) = &to {
+            std::fs::create_dir_all(folder).map_err(|error| ConfigError::Write {
+                path: folder.clone(),
+                reason: error.to_string(),
+            })?;
+        }
+        let mut file = read(&user_home)?;
+        if file.home != to {
+            file.home = to;
+            write(&user_home, &file)?;
+        }
+        *self = Self::load(self.environment.clone())?;
+        Ok(())
     }
 
     /// Takes over the login of a sandbox, unless the file has one that would be lost; answers whether it did.
@@ -304,17 +307,62 @@ impl Config {
         private_file::write(&self.home.join(LAST_RUN), format!("{uuid}\n").as_bytes())
     }
 
-    /// Removes the settings file.
-    pub(crate) fn purge(&mut self) -> Result<(), ConfigError> {
+    /// Removes the settings file; answers with its path if there was one.
+    pub(crate) fn purge(&mut self) -> Result<Option<PathBuf>, ConfigError> {
         self.file = Settings::default();
-        let path = self.path();
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ConfigError::Write {
-                path,
-                reason: error.to_string(),
-            }),
-            _ => Ok(()),
+        remove(self.path())
+    }
+
+    /// Forgets the run that was last created; answers with the path of what was removed.
+    pub(crate) fn forget_run(&self) -> Result<Option<PathBuf>, ConfigError> {
+        remove(self.home.join(LAST_RUN))
+    }
+}
+
+/// The settings of a home; none if it has no file.
+fn read(home: &Path) -> Result<Settings, ConfigError> {
+    let path = file_of(home);
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim().is_empty() => Ok(Settings::default()),
+        Ok(text) => serde_yaml::from_str(&text).map_err(|error| ConfigError::Invalid {
+            path,
+            reason: error.to_string(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
+        Err(error) => Err(ConfigError::Read {
+            path,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+fn write(home: &Path, settings: &Settings) -> Result<(), ConfigError> {
+    let path = file_of(home);
+    let failed = |reason: String| ConfigError::Write {
+        path: path.clone(),
+        reason,
+    };
+    let text = serde_yaml::to_string(settings).map_err(|error| failed(error.to_string()))?;
+    std::fs::create_dir_all(home).map_err(|error| failed(error.to_string()))?;
+    private_file::write(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+}
+
+/// Removes a file; answers with its path if there was one.
+pub(crate) fn remove(path: PathBuf) -> Result<Option<PathBuf>, ConfigError> {
+    match std::fs::remove_file(&path) {
+        Ok(()) => Ok(Some(path)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
         }
+        Err(error) => Err(ConfigError::Write {
+            path,
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -414,10 +462,79 @@ mod tests {
         config
             .update(|settings| settings.set(Key::Owner, Some("acme".to_owned())))
             .unwrap();
-        config.purge().unwrap();
-        config.purge().unwrap();
+        assert_eq!(config.purge().unwrap(), Some(config.path()));
+        assert_eq!(config.purge().unwrap(), None);
         assert!(!config.path().exists());
         assert_eq!(config.value(Key::Owner), None);
+    }
+
+    #[test]
+    fn a_moved_home_is_used_unless_a_variable_names_another() {
+        let (_directory, user) = home();
+        let (elsewhere, _) = home();
+        let moved = elsewhere.path().join("settings");
+        let environment = Environment::of([("HOME", &user)]);
+        let mut config = Config::load(environment.clone()).unwrap();
+        config
+            .update(|settings| settings.set(Key::Owner, Some("acme".to_owned())))
+            .unwrap();
+        config.move_home(Some(moved.clone())).unwrap();
+        assert_eq!(config.value(Key::Owner), None);
+        config
+            .update(|settings| settings.set(Key::Owner, Some("other".to_owned())))
+            .unwrap();
+        config.purge().unwrap();
+        let read = Config::load(environment.clone()).unwrap();
+        assert_eq!(
+            read.value(Key::Home),
+            Some((moved.to_str().unwrap(), Origin::File))
+        );
+        let (_third, variable) = home();
+        let read = Config::load(Environment::of([
+            ("HOME", &user),
+            ("POLYAXON_HOME", &variable),
+        ]))
+        .unwrap();
+        assert_eq!(
+            read.value(Key::Home),
+            Some((variable.as_str(), Origin::Environment))
+        );
+        config.move_home(None).unwrap();
+        assert_eq!(config.value(Key::Owner), Some(("acme", Origin::File)));
+        let read = Config::load(environment).unwrap();
+        assert_eq!(read.owner(), "acme");
+        assert_eq!(read.home(), Path::new(&user).join(".polyaxon"));
+    }
+
+    #[rstest::rstest]
+    #[case::nobody_says(None, "host: http://file\n", true)]
+    #[case::the_file_says(None, "host: http://file\nno_api: true\n", false)]
+    #[case::the_variable_wins(Some("FALSE"), "host: http://file\nno_api: true\n", true)]
+    #[case::no_host(Some("0"), "", false)]
+    fn the_hub_may_be_asked(
+        #[case] variable: Option<&str>,
+        #[case] text: &str,
+        #[case] asks: bool,
+    ) {
+        let (_directory, path) = home();
+        std::fs::write(file_of(Path::new(&path)), text).unwrap();
+        let config = Config::load(Environment::of([
+            ("POLYAXON_HOME", &path),
+            ("POLYAXON_NO_API", variable.unwrap_or_default()),
+        ]))
+        .unwrap();
+        assert_eq!(config.asks_hub(), asks);
+    }
+
+    #[test]
+    fn a_switch_is_true_or_false() {
+        let (_directory, path) = home();
+        let environment = Environment::of([("POLYAXON_HOME", &path), ("POLYAXON_DEBUG", "maybe")]);
+        let text = Config::load(environment).unwrap_err().to_string();
+        assert!(
+            text.contains("POLYAXON_DEBUG") && text.contains("maybe"),
+            "{text}"
+        );
     }
 
     #[rstest::rstest]

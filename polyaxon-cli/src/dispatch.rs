@@ -9,7 +9,7 @@ use crate::app::{App, connected};
 use crate::argv;
 use crate::cli::{Cli, Command};
 use crate::commands;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Key};
 use crate::environment::Environment;
 use crate::error::Outcome;
 use crate::exit::Exit;
@@ -31,10 +31,12 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             };
         }
     };
-    trace(cli.verbose);
     let ui = Ui::of_process();
     let environment = folder::bound(Environment::of_process(), Path::new(""));
-    let outcome = match environment.and_then(Config::load) {
+    let config = environment.and_then(Config::load);
+    let debugs = config.as_ref().is_ok_and(|config| config.is_on(Key::Debug));
+    trace(cli.verbose || debugs);
+    let outcome = match config {
         Ok(config) => dispatch(cli.command, &mut App { ui, config }),
         Err(error) => dispatch_without_config(cli.command, &ui, error),
     };

@@ -78,6 +78,11 @@ impl Environment {
         if let Some(home) = self.get("POLYAXON_HOME") {
             return Some(PathBuf::from(home));
         }
+        self.user_home()
+    }
+
+    /// `~/.polyaxon`.
+    pub(crate) fn user_home(&self) -> Option<PathBuf> {
         let user_home = self
             .get("HOME")
             .map(PathBuf::from)

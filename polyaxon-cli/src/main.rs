@@ -14,6 +14,7 @@ mod folder;
 mod follow;
 mod private_file;
 mod sandbox;
+mod setting;
 mod submission;
 mod ui;
 mod view;

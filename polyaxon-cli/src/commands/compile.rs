@@ -114,7 +114,7 @@ async fn collect(
     while let Some(reference) = submission.operation.references().into_iter().next() {
         let hub_ref = HubRef::parse(&reference.value)
             .map_err(|error| CommandError::Usage(error.to_string()))?;
-        let source = if offline || !app.config.has_host() {
+        let source = if offline || !app.config.asks_hub() {
             match official::find(&hub_ref) {
                 Known::Component(source) => source,
                 Known::Absent(reason) => return Err(CommandError::NotFound(reason)),

@@ -197,7 +197,7 @@ async fn check(
         return warnings(arguments, &submission, app);
     }
     submission.compiled()?;
-    if !arguments.offline && app.config.has_host() {
+    if !arguments.offline && app.config.asks_hub() {
         match ask(arguments, &submission, app).await {
             Ok(answer) => {
                 for warning in &answer.warnings {

@@ -134,7 +134,7 @@ fn bind(
         }
         _ => {}
     }
-    if app.config.has_host() {
+    if app.config.asks_hub() {
         must_exist(&binding, app)?;
     }
     Ok(Some(binding.write(folder)?))
