@@ -1,6 +1,6 @@
-//! A loopback git server over one repository.
+//! A git server over one repository.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,23 +14,31 @@ use crate::command::{eventually, run};
 #[derive(Debug)]
 pub struct GitServer {
     daemon: Child,
-    port: u16,
+    address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
 impl GitServer {
-    /// Serves one repository, `NAME.git`, with one commit of these files.
+    /// Serves one repository, `NAME.git`, with one commit of these files, on loopback.
     ///
     /// # Errors
     /// `git` is missing or fails.
     pub fn start(name: &str, files: &[(&str, &str)]) -> Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), name, files)
+    }
+
+    /// As [`Self::start`], on another address of this machine.
+    ///
+    /// # Errors
+    /// `git` is missing or fails; the machine does not have the address.
+    pub fn start_on(address: IpAddr, name: &str, files: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let work = folder.path().join("work");
         std::fs::create_dir(&work)?;
         for (path, text) in files {
             std::fs::write(work.join(path), text)?;
         }
-        Self::serve(name, folder)
+        Self::serve(address, name, folder)
     }
 
     /// As [`Self::start`], with a copy of a folder.
@@ -45,11 +53,11 @@ impl GitServer {
             Duration::from_secs(30),
         )?
         .expect_status(0)?;
-        Self::serve(name, folder)
+        Self::serve(Ipv4Addr::LOCALHOST.into(), name, folder)
     }
 
     /// Serves what is in `work` of the folder.
-    fn serve(name: &str, folder: tempfile::TempDir) -> Result<Self> {
+    fn serve(address: IpAddr, name: &str, folder: tempfile::TempDir) -> Result<Self> {
         let work = folder.path().join("work");
         git(&work, &["init", "--quiet", "--initial-branch=main"])?;
         git(&work, &["add", "."])?;
@@ -65,15 +73,11 @@ impl GitServer {
                 &bare.to_string_lossy(),
             ],
         )?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = TcpListener::bind((address, 0))?.local_addr()?;
         let daemon = Command::new("git")
-            .args([
-                "daemon",
-                "--listen=127.0.0.1",
-                "--export-all",
-                "--reuseaddr",
-            ])
-            .arg(format!("--port={port}"))
+            .args(["daemon", "--export-all", "--reuseaddr"])
+            .arg(format!("--listen={}", address.ip()))
+            .arg(format!("--port={}", address.port()))
             .arg(format!("--base-path={}", folder.path().display()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -82,19 +86,19 @@ impl GitServer {
             .spawn()?;
         let server = Self {
             daemon,
-            port,
+            address,
             _folder: folder,
         };
         eventually(Duration::from_secs(10), || {
-            Ok(std::net::TcpStream::connect(("127.0.0.1", port))?)
+            Ok(std::net::TcpStream::connect(address)?)
         })?;
         Ok(server)
     }
 
-    /// `git://127.0.0.1:PORT/NAME.git`
+    /// `git://ADDRESS:PORT/NAME.git`
     #[must_use]
     pub fn url(&self, name: &str) -> String {
-        format!("git://127.0.0.1:{}/{name}.git", self.port)
+        format!("git://{}/{name}.git", self.address)
     }
 }
 

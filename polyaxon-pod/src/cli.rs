@@ -205,7 +205,22 @@ pub(crate) struct SidecarArgs {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub(crate) collect: bool,
     #[command(flatten)]
+    pub(crate) dockerfile: HandOverArgs,
+    #[command(flatten)]
     pub(crate) question: ConfirmArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HandOverArgs {
+    /// Dockerfile to print, by its path in the main container
+    #[arg(long, value_name = "FILE", requires_all = ["main_folder", "main_folder_at"])]
+    pub(crate) dockerfile: Option<String>,
+    /// Folder of the main container that the file is in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) main_folder: Option<PathBuf>,
+    /// Where that folder is mounted here
+    #[arg(long, value_name = "DIR")]
+    pub(crate) main_folder_at: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +267,7 @@ mod tests {
     #[case("path", &["initializer", "path", "--connection-name=store", "--connection-kind=volume_claim", "--path-from=/s/a", "--path-to=/d/a", "--check-path"])]
     #[case("fswatch", &["initializer", "fswatch", "--path=/a"])]
     #[case("sidecar", &["sidecar", "--collect=false", "--confirm=r/a:1", "--digest-file=/d", "--registry-secret=/s", "--ca-bundle=/c", "--insecure-registry=r:1"])]
+    #[case("sidecar", &["sidecar", "--dockerfile=/c/a/Dockerfile", "--main-folder=/c", "--main-folder-at=/plx-build/context"])]
     #[case("sidecar", &["sidecar", "--container-id=polyaxon-main", "--sleep-interval=2", "--sync-interval=-1", "--monitor-logs", "--monitor-spec"])]
     fn the_lines_of_pod_plans_are_understood(#[case] name: &str, #[case] line: &[&str]) {
         let arguments = std::iter::once("polyaxon").chain(line.iter().copied());

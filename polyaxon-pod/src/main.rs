@@ -12,6 +12,7 @@ mod environment;
 mod file;
 mod files;
 mod git;
+mod hand_over;
 mod lineage;
 mod mode;
 mod path;

@@ -1,5 +1,6 @@
 //! The sidecar: collects the artifacts of the run into the mounted store, every now and then and
 //! once more when the main container has ended; then it asks the registry for what a build pushed.
+//! It prints the Dockerfile that the steps before it brought.
 //!
 //! The end of main arrives as SIGTERM: Kubernetes sends it to a native sidecar, the `engine`
 //! executor does the same.
@@ -17,6 +18,7 @@ use crate::cli::SidecarArgs;
 use crate::confirm::{self, ConfirmError};
 use crate::copy::{self, CopyError};
 use crate::environment::Environment;
+use crate::hand_over;
 use crate::ui;
 
 /// Why artifacts may be missing in the store.
@@ -46,11 +48,16 @@ pub(crate) fn run(arguments: &SidecarArgs, environment: &Environment) -> Result<
         source,
     };
     let mut end = MainEnd::register().map_err(failed)?;
+    let is_handed_over = hand_over::run(&arguments.dockerfile);
     let collected = if arguments.collect {
         collect_until(&mut end, arguments, environment)
     } else {
         end.wait(None).map(drop).map_err(failed)
     };
+    if !is_handed_over {
+        // Main may have written it.
+        hand_over::run(&arguments.dockerfile);
+    }
     // What a build pushed counts also when its artifacts are lost.
     let confirmed = confirm::run(&arguments.question);
     collected?;

@@ -165,3 +165,36 @@ fn the_registry_is_asked_for_the_digest_of_a_build() {
         assert!(!format!("{answer}{stderr}").contains("bWU6"), "{stderr}");
     }
 }
+
+#[test]
+fn the_dockerfile_is_printed_when_it_is_there() {
+    for early in [true, false] {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("repo/Dockerfile");
+        std::fs::create_dir(root.path().join("repo")).unwrap();
+        let write = || std::fs::write(&file, "FROM a\nRUN false\n").unwrap();
+        if early {
+            write();
+        }
+        let child = start(
+            &[
+                "--collect=false",
+                "--dockerfile=/c/repo/Dockerfile",
+                "--main-folder=/c",
+                &format!("--main-folder-at={}", root.path().display()),
+            ],
+            &[],
+        );
+        wait_until_it_listens(&child);
+        if !early {
+            // It has looked for it, or looks at the end: both find it once.
+            std::thread::sleep(Duration::from_millis(100));
+            write();
+        }
+        let (status, stderr) = end(child);
+        assert_eq!(status, Some(0), "{stderr}");
+        let told = polyaxon_spec::k8s::handed_over(&stderr, "/c/repo/Dockerfile");
+        assert_eq!(told, Some("FROM a\nRUN false\n"), "{stderr}");
+        assert_eq!(stderr.matches("FROM a").count(), 1, "{stderr}");
+    }
+}

@@ -3,6 +3,7 @@
 mod namespace;
 mod outage;
 
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::process::Command;
@@ -156,6 +157,18 @@ insecureRegistries: [{mirror}]
     #[must_use]
     pub fn namespaces(&self) -> &[Namespace] {
         &self.namespaces
+    }
+
+    /// An address of this machine that pods reach, for servers of tests.
+    ///
+    /// # Errors
+    /// `POLYAXON_E2E_CLUSTER_GATEWAY` does not name one.
+    pub fn address_for_pods(&self) -> Result<IpAddr> {
+        let name = "POLYAXON_E2E_CLUSTER_GATEWAY";
+        let address = variable(name)?;
+        address
+            .parse()
+            .with_context(|| format!("`{name}` is `{address}`, which is no address"))
     }
 
     /// `kubectl` in the agent's own namespace.

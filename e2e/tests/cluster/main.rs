@@ -4,6 +4,7 @@
 mod agents;
 mod evictions;
 mod failures;
+mod git_context;
 mod kill;
 mod many;
 mod namespaces;

@@ -2,6 +2,7 @@
 //! own containers, and the sidecar as a native one.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
@@ -23,6 +24,8 @@ const RESULT_PATH: &str = "/plx-build/result";
 const SECRET_PATH: &str = "/plx-build/registry";
 /// Where the sidecar finds certificate authorities.
 const CA_PATH: &str = "/plx-build/ca.crt";
+/// Where the sidecar finds the volume with the Dockerfile.
+const CONTEXT_PATH: &str = "/plx-build/context";
 /// Volume of a registry secret that the plan does not mount itself.
 const SECRET_VOLUME: &str = "build-registry";
 /// Seconds that the sidecar of a build may take after main has ended: five minutes of asking.
@@ -43,6 +46,9 @@ pub struct Attempt {
     pub pod_image: Option<String>,
     /// What the sidecar asks the registry; `None` for anything that pushes nothing.
     pub confirm: Option<Confirm>,
+    /// Path in the main container of a Dockerfile that the sidecar hands over: one that no step writes
+    /// from its own arguments.
+    pub dockerfile: Option<String>,
     /// Run the pod in a user namespace of its own.
     pub user_namespace: bool,
 }
@@ -65,7 +71,7 @@ pub struct Confirm {
 /// The plan as the Job that an agent creates.
 pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> {
     let mut plan = plan.clone();
-    make_sidecar_native(&mut plan, attempt.confirm.as_ref());
+    make_sidecar_native(&mut plan, attempt);
     if let Some(image) = &attempt.pod_image {
         let ours = plan.init_containers.iter_mut().chain(&mut plan.containers);
         for container in ours.filter(|container| container.role.is_auxiliary()) {
@@ -128,23 +134,60 @@ fn finish(pod: &mut PodSpec, plan: &PodPlan, attempt: &Attempt) {
 
 /// Our sidecar as an init container that goes on: Kubernetes ends it after main, and that is how it
 /// learns of main's end.
-fn make_sidecar_native(plan: &mut PodPlan, confirm: Option<&Confirm>) {
+fn make_sidecar_native(plan: &mut PodPlan, attempt: &Attempt) {
     let position = plan
         .containers
         .iter()
         .position(|container| container.role == Role::Sidecar);
-    let mut sidecar = match (position, confirm) {
-        (Some(position), _) => plan.containers.remove(position),
-        (None, Some(_)) => sidecar_that_only_asks(),
-        (None, None) => return,
+    let confirm = attempt.confirm.as_ref();
+    let dockerfile = attempt
+        .dockerfile
+        .as_deref()
+        .and_then(|path| Some((path, mount_of(plan, path)?)));
+    let mut sidecar = match position {
+        Some(position) => plan.containers.remove(position),
+        None if confirm.is_some() || dockerfile.is_some() => sidecar_that_only_asks(),
+        None => return,
     };
     sidecar
         .rest
         .insert("restartPolicy".to_owned(), json!("Always"));
+    if let Some((path, mount)) = dockerfile {
+        sidecar.args.extend([
+            format!("--dockerfile={path}"),
+            format!("--main-folder={}", mount.path),
+            format!("--main-folder-at={CONTEXT_PATH}"),
+        ]);
+        sidecar.mounts.push(Mount {
+            path: CONTEXT_PATH.to_owned(),
+            read_only: Some(true),
+            ..mount
+        });
+    }
     if let Some(confirm) = confirm {
         ask(plan, &mut sidecar, confirm);
     }
     plan.init_containers.push(sidecar);
+}
+
+/// Where main has a file from, if that is a volume with files of the run. Secrets are not among them: what is handed
+/// over becomes a part of the log.
+fn mount_of(plan: &PodPlan, path: &str) -> Option<Mount> {
+    let mount = plan
+        .main()?
+        .mounts
+        .iter()
+        .filter(|mount| Path::new(path).starts_with(&mount.path))
+        .max_by_key(|mount| Path::new(&mount.path).components().count())?;
+    let volume = plan
+        .volumes
+        .iter()
+        .find(|volume| volume.name == mount.volume)?;
+    let has_files = matches!(
+        volume.source,
+        VolumeSource::EmptyDir { .. } | VolumeSource::Claim { .. } | VolumeSource::HostPath { .. }
+    );
+    (has_files && mount.rest.is_empty()).then(|| mount.clone())
 }
 
 fn sidecar_that_only_asks() -> ContainerPlan {
@@ -260,6 +303,7 @@ mod tests {
             annotations: BTreeMap::from([("c".to_owned(), "d".to_owned())]),
             pod_image: Some("pod:1".to_owned()),
             confirm,
+            dockerfile: None,
             user_namespace: true,
         }
     }
@@ -341,5 +385,62 @@ mod tests {
         };
         let (_, pod) = pod(&plan(), &attempt(Some(other)));
         assert_eq!(pod.volumes.map(|all| all.len()), Some(2));
+    }
+
+    #[test]
+    fn the_sidecar_hands_over_a_dockerfile_that_came_into_a_volume() {
+        let volume = |name: &str, source: VolumeSource| VolumePlan {
+            name: name.to_owned(),
+            source,
+        };
+        let mount = |volume: &str, path: &str| Mount {
+            volume: volume.to_owned(),
+            path: path.to_owned(),
+            ..Mount::default()
+        };
+        let mut plan = plan();
+        plan.volumes.push(volume(
+            "context",
+            VolumeSource::EmptyDir {
+                medium: None,
+                size_limit: None,
+            },
+        ));
+        plan.containers[0].mounts = vec![
+            mount("context", "/plx-context"),
+            mount("reg", "/plx-context/secret"),
+        ];
+        let sidecar = |plan: &PodPlan, path: &str| {
+            let attempt = Attempt {
+                dockerfile: Some(path.to_owned()),
+                ..attempt(None)
+            };
+            let (_, pod) = pod(plan, &attempt);
+            pod.init_containers.expect("init").pop().expect("sidecar")
+        };
+        let mut alone = plan.clone();
+        alone.containers.pop();
+        for plan in [&plan, &alone] {
+            let sidecar = sidecar(plan, "/plx-context/repo/Dockerfile");
+            assert_eq!(sidecar.name, SIDECAR);
+            let args = sidecar.args.expect("args").join(" ");
+            assert!(
+                args.ends_with(
+                    "--dockerfile=/plx-context/repo/Dockerfile --main-folder=/plx-context --main-folder-at=/plx-build/context"
+                ),
+                "{args}"
+            );
+            let mounts = sidecar.volume_mounts.expect("mounts");
+            let last = mounts.last().expect("a mount");
+            assert_eq!(
+                (last.name.as_str(), last.mount_path.as_str(), last.read_only),
+                ("context", CONTEXT_PATH, Some(true))
+            );
+        }
+        for elsewhere in ["/plx-context/secret/Dockerfile", "/plx-contexts/Dockerfile"] {
+            let args = sidecar(&plan, elsewhere).args.unwrap_or_default().join(" ");
+            assert!(!args.contains("--dockerfile"), "{args}");
+            assert_eq!(sidecar(&alone, elsewhere).name, "polyaxon-init-git");
+        }
     }
 }

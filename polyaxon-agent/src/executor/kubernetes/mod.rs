@@ -6,6 +6,7 @@
 //! set, each by a patch that tests uid and version.
 
 mod cluster;
+mod dockerfile;
 mod failure;
 #[cfg(test)]
 mod fake_api;
@@ -310,10 +311,10 @@ impl Executor for Arc<KubernetesExecutor> {
     /// A container that has ended cannot be looked into: the sidecar says what is needed.
     async fn read_file(
         &self,
-        _: &AttemptKey,
+        key: &AttemptKey,
         _: &str,
-        _: &str,
+        path: &str,
     ) -> Result<Option<Vec<u8>>, ExecutorError> {
-        Ok(None)
+        self.handed_over(key, path).await
     }
 }

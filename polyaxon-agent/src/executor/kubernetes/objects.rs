@@ -9,6 +9,7 @@ use polyaxon_spec::k8s::{Attempt, Confirm, job_of_attempt};
 use super::failure::{code, existing, said, unavailable};
 use super::labels::{self, Owner};
 use super::{Created, ExecutorError, KubernetesExecutor};
+use crate::build_report;
 use crate::planning::AttemptPlan;
 
 impl KubernetesExecutor {
@@ -20,6 +21,10 @@ impl KubernetesExecutor {
             annotations: labels::annotations(plan),
             pod_image: self.options.pod_image.clone(),
             confirm: self.confirm(plan),
+            dockerfile: plan
+                .build
+                .as_ref()
+                .and_then(|_| build_report::dockerfile_path(&plan.pod)),
             user_namespace: self.user_namespaces.load(Ordering::Relaxed) && plan.build.is_some(),
         };
         job_of_attempt(&plan.pod, &attempt)
