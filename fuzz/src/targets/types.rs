@@ -18,11 +18,17 @@ pub(crate) fn run(data: &[u8]) {
             }
         };
         match io_type.coerce(&given) {
-            Ok(made) => assert_eq!(io_type.coerce(&made), Ok(made), "{name}"),
+            Ok(made) => {
+                assert_eq!(io_type.coerce(&made), Ok(made), "{name}");
+                if let Some(default) = io_type.written(&given) {
+                    assert!(io_type.coerce(&default).is_ok(), "{name}: {default}");
+                }
+            }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
     let _ = image::check(written);
-    let valid = validate(&rules, &given);
-    assert_eq!(validate(&rules, &given), valid, "a second time");
+    let any = IoType::Named("any".to_owned());
+    let valid = validate(&rules, &given, &any);
+    assert_eq!(validate(&rules, &given, &any), valid, "a second time");
 }

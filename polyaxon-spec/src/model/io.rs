@@ -202,8 +202,8 @@ fn io_rules(
         (true, None) => {
             out.insert("isOptional".into(), true.into());
         }
-        (true, Some(Json::Bool(false) | Json::Null))
-            if !out.get("value").is_none_or(Json::is_null) =>
+        (true, Some(is_optional @ (Json::Bool(false) | Json::Null)))
+            if is_optional.is_boolean() || !out.get("value").is_none_or(Json::is_null) =>
         {
             let message = format!("`{name}` is not optional and has a default value");
             checker

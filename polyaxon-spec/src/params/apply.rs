@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Params, Section, check_document, coerce, declarations};
+use super::{Params, Section, check_document, coerce, declarations, default_of};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::model::Param;
 
@@ -26,12 +26,19 @@ pub fn apply_to(mut document: Value, params: &Params) -> Result<Value, Report> {
         let given = param
             .and_then(|param| param.value.as_ref())
             .filter(|value| !value.is_null());
-        let value = match given.or(io.value.as_ref()) {
-            None | Some(Value::Null) => None,
-            Some(value) => Some(coerce(io, value).map_err(|reason| {
+        let used = given.or(io.value.as_ref()).filter(|value| !value.is_null());
+        let value = used
+            .map(|value| {
+                if given.is_some() {
+                    coerce(io, value)
+                } else {
+                    default_of(io, value)
+                }
+            })
+            .transpose()
+            .map_err(|reason| {
                 Report::error(Code::WrongParamType, format!("`{}`: {reason}", io.name))
-            })?),
-        };
+            })?;
         let slot = document
             .get_mut(declaration.section.key())
             .and_then(|items| items.get_mut(declaration.index))

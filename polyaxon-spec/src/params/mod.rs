@@ -134,16 +134,27 @@ pub(crate) fn coerce(io: &Io, value: &Value) -> Result<Value, String> {
     coerce_now(io, value)
 }
 
+/// A default that no param replaces: it has to fit its type, and stays as it is written, `1` for a float too.
+pub(crate) fn default_of(io: &Io, value: &Value) -> Result<Value, String> {
+    let coerced = coerce(io, value)?;
+    let io_type = type_of(io).map_err(|error| error.to_string())?;
+    Ok(io_type.written(value).unwrap_or(coerced))
+}
+
 /// Like [`coerce`], and a template is a value like any other.
 pub(crate) fn coerce_now(io: &Io, value: &Value) -> Result<Value, String> {
     let io_type = type_of(io).map_err(|error| error.to_string())?;
     let value = io_type.coerce(value).map_err(|error| error.to_string())?;
+    // Without a type nothing is checked.
+    if io.type_name.is_none() {
+        return Ok(value);
+    }
     if let Some(options) = &io.options {
         let rule = serde_json::json!({ "options": options });
-        types::validate(&rule, &value).map_err(|error| error.to_string())?;
+        types::validate(&rule, &value, &io_type).map_err(|error| error.to_string())?;
     }
     if let Some(rules) = &io.validation {
-        types::validate(rules, &value).map_err(|error| error.to_string())?;
+        types::validate(rules, &value, &io_type).map_err(|error| error.to_string())?;
     }
     Ok(value)
 }

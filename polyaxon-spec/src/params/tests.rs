@@ -89,6 +89,32 @@ fn values_defaults_and_connections_are_written() {
 }
 
 #[test]
+fn a_default_that_no_param_replaces_is_not_converted() {
+    for (given, expected) in [
+        (json!({}), json!(1)),
+        (json!({"rate": {"value": null}}), json!(1)),
+        (json!({"rate": {"value": 1}}), json!(1.0)),
+    ] {
+        let document = json!({
+            "inputs": [{"name": "rate", "type": "float", "value": 1, "isOptional": true}],
+        });
+        let applied = apply_to(document, &params(given.clone())).expect("applied");
+        assert_eq!(applied["inputs"][0]["value"], expected, "{given}");
+    }
+}
+
+#[test]
+fn nothing_is_checked_without_a_type() {
+    for (type_name, is_taken) in [(json!(null), true), (json!("any"), false)] {
+        let document = json!({
+            "inputs": [{"name": "a", "type": type_name, "validation": {"options": [1]}}],
+        });
+        let result = check_document(&document, &params(json!({"a": {"value": 2}})));
+        assert_eq!(result.is_ok(), is_taken, "{type_name}: {result:?}");
+    }
+}
+
+#[test]
 fn a_null_is_a_value_of_types_that_say_so_alone() {
     for (type_name, is_taken) in [
         ("any", false),

@@ -79,7 +79,12 @@ fn list(value: Option<Value>, field: &str, key: &str) -> Result<Vec<Value>, Repo
     }
 }
 
+/// A list of texts; a text alone is a list of one.
 fn texts(value: Option<Value>, field: &str, key: &str) -> Result<Vec<String>, Report> {
+    let value = value.map(|value| match value {
+        Value::Array(_) | Value::Object(_) => value,
+        scalar => Value::Array(vec![scalar]),
+    });
     Ok(list(value, field, key)?
         .iter()
         .filter(|item| !item.is_null())

@@ -50,6 +50,28 @@ fn names(containers: &[ContainerPlan]) -> Vec<&str> {
 }
 
 #[test]
+fn a_command_may_be_one_text() {
+    let plan_with = |command: Value| {
+        let container = json!({"image": "a", "command": command, "args": 5});
+        plan_of(
+            json!({"run": {"kind": "job", "container": container}}),
+            &catalog(),
+        )
+    };
+    let main = plan_with(json!("sh"))
+        .expect("planned")
+        .main()
+        .cloned()
+        .expect("main");
+    assert_eq!(
+        (main.command, main.args),
+        (vec!["sh".to_owned()], vec!["5".to_owned()])
+    );
+    let report = plan_with(json!({"a": "b"})).expect_err("a mapping");
+    assert!(report.to_string().contains("has to be a list"), "{report}");
+}
+
+#[test]
 fn containers_and_volumes_come_in_the_known_order() {
     let document = json!({
         "plugins": {"auth": true, "tmux": true},

@@ -376,13 +376,24 @@ fn initializers(document: &Value, params: &Params) -> Result<Vec<Value>, Report>
         if io.type_name.is_none() {
             return Err(refused("it has no type"));
         }
-        let Some(value) = io.value.as_ref().filter(|value| !value.is_null()) else {
-            continue;
+        let item = match &io_type {
+            IoType::List(item) => item.name(),
+            other => other.name(),
         };
-        let (item, values) = match (&io_type, value) {
-            (IoType::List(item), Value::Array(values)) => (item.name(), values.clone()),
-            (other, value) => (other.name(), vec![value.clone()]),
+        let is_initializer = matches!(item, Some("git" | "dockerfile" | "artifacts"));
+        if !is_initializer && io.connection.is_none() {
+            return Err(refused(
+                "its type is not git, artifacts or dockerfile, and it has no connection",
+            ));
+        }
+        let values = match (&io_type, &io.value) {
+            (_, None | Some(Value::Null)) => Vec::new(),
+            (IoType::List(_), Some(Value::Array(values))) => values.clone(),
+            (_, Some(value)) => vec![value.clone()],
         };
+        if let (true, Some(connection)) = (values.is_empty(), &io.connection) {
+            inits.push(json!({ "connection": connection }));
+        }
         for value in values {
             let mut init = Map::new();
             match item {
@@ -392,12 +403,7 @@ fn initializers(document: &Value, params: &Params) -> Result<Vec<Value>, Report>
                 Some("path") if io.connection.is_some() => {
                     init.insert("paths".into(), json!([value]));
                 }
-                _ if io.connection.is_some() => {}
-                _ => {
-                    return Err(refused(
-                        "its type is not git, artifacts or dockerfile, and it has no connection",
-                    ));
-                }
+                _ => {}
             }
             if let Some(connection) = &io.connection {
                 init.insert("connection".into(), json!(connection));

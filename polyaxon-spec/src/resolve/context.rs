@@ -189,7 +189,9 @@ fn display(io: &Io) -> Value {
 }
 
 fn flag(io: &Io, value: &Value) -> String {
-    if *value == Value::Bool(true) {
+    // A default may be written as a number.
+    let is_on = value.as_bool().or_else(|| Some(value.as_f64()? != 0.0));
+    if is_on == Some(true) {
         format!("--{}", io.name)
     } else {
         String::new()

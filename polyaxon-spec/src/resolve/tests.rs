@@ -249,6 +249,44 @@ fn initializers_get_the_default_store_and_params_come_first() {
 }
 
 #[test]
+fn a_type_that_is_no_initializer_is_refused_without_a_value_too() {
+    for (input, expected) in [
+        (
+            json!({"type": "int"}),
+            Err("`x` cannot become an initializer"),
+        ),
+        (json!({"type": "git"}), Ok(json!([]))),
+        (
+            json!({"type": "List[path]", "value": [], "connection": "registry"}),
+            Ok(json!([{"connection": "registry"}])),
+        ),
+    ] {
+        let mut io = json!({"name": "x", "toInit": true, "isOptional": true});
+        for (key, value) in input.as_object().expect("fields") {
+            io[key] = value.clone();
+        }
+        let document = json!({"inputs": [io], "run": {"kind": "job", "init": [], "container": {"image": "a"}}});
+        match (resolve_with(document, json!({})), expected) {
+            (Ok(resolved), Ok(inits)) => assert_eq!(resolved.document["run"]["init"], inits),
+            (Err(report), Err(text)) => assert!(report.to_string().contains(text), "{report}"),
+            (result, expected) => panic!("{input}: {result:?} instead of {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_flag_may_be_a_number() {
+    for (value, expected) in [(json!(1), json!(["--x"])), (json!(0.0), json!([]))] {
+        let document = json!({
+            "inputs": [{"name": "x", "type": "bool", "isFlag": true, "isOptional": true, "value": value}],
+            "run": {"kind": "job", "container": {"image": "a", "args": ["{{ params.x.as_arg }}"]}},
+        });
+        let resolved = resolve_with(document, json!({})).expect("resolved");
+        assert_eq!(resolved.document["run"]["container"]["args"], expected);
+    }
+}
+
+#[test]
 fn every_pod_of_a_distributed_run_is_bound() {
     for (kind, pods) in [
         (

@@ -11,12 +11,29 @@ fn split(value: &Value) -> Option<(&str, &str)> {
 /// An absolute URL; the host in lower case, default ports left out.
 pub(super) fn uri(value: &Value) -> Result<Value, TypeError> {
     let wrong = || mismatch(value, "a URL; write it as `scheme://host/path`");
-    let (scheme, rest) = split(value).ok_or_else(wrong)?;
+    let is_scheme = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    };
+    let Some((scheme, rest)) = split(value) else {
+        // `mailto:ana@host` has no host of its own.
+        let opaque = value.as_str().and_then(|text| text.split_once(':'));
+        let needs_host = |scheme: &str| matches!(scheme, "http" | "https" | "ws" | "wss" | "ftp");
+        return match opaque {
+            Some((scheme, rest))
+                if is_scheme(scheme)
+                    && !needs_host(&scheme.to_ascii_lowercase())
+                    && !rest.contains(char::is_whitespace) =>
+            {
+                Ok(value.clone())
+            }
+            _ => Err(wrong()),
+        };
+    };
     let scheme = scheme.to_ascii_lowercase();
-    let valid_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let valid_scheme = is_scheme(&scheme);
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(authority_end).ok_or_else(wrong)?;
     let (user, host) = authority

@@ -169,6 +169,58 @@ impl IoType {
         }
     }
 
+    /// What a value that fits is where nobody converts it: text that stands for a number or a list is read, and nothing else
+    /// changes. None where the converted value has to be taken.
+    pub fn written(&self, value: &Value) -> Option<Value> {
+        if !self.is_known() {
+            return None;
+        }
+        let inner = |io_type: &Self, value: &Value| {
+            let written = io_type.written(value);
+            written.or_else(|| io_type.coerce_item(value).ok())
+        };
+        match (self, value) {
+            (Self::Named(name), Value::String(text)) => match name.as_str() {
+                "bool" => None,
+                "int" | "float" | "metric" | "metadata" | "dict" | "list" => {
+                    serde_json::from_str(text.trim()).ok()
+                }
+                _ if structure::is_structured(name) => serde_json::from_str(text).ok(),
+                _ => Some(value.clone()),
+            },
+            (Self::Named(name), _) => (name != "str").then(|| value.clone()),
+            (Self::List(item), Value::Array(items)) => {
+                items.iter().map(|value| inner(item, value)).collect()
+            }
+            (Self::Dict(_, item), Value::Object(fields)) => fields
+                .iter()
+                .map(|(key, value)| Some((key.clone(), inner(item, value)?)))
+                .collect::<Option<_>>()
+                .map(Value::Object),
+            (_, Value::String(text)) => serde_json::from_str(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether the original knows the type as well.
+    fn is_known(&self) -> bool {
+        match self {
+            Self::Named(_) => true,
+            Self::List(item) => item.is_known(),
+            Self::Dict(key, item) => key.is_known() && item.is_known(),
+            Self::Optional(_) | Self::Union(_) | Self::Literal(_) | Self::None => false,
+        }
+    }
+
+    /// Whether its values are mappings with keys of the user's own.
+    fn is_mapping(&self) -> bool {
+        match self {
+            Self::Named(name) => !structure::is_structured(name),
+            Self::Optional(inner) => inner.is_mapping(),
+            _ => true,
+        }
+    }
+
     fn coerce_union(types: &[Self], value: &Value) -> Result<Value, TypeError> {
         let read = || types.iter().filter_map(|inner| inner.coerce(value).ok());
         // Text may be meant as any of the types; a number or a list is what it is.
@@ -218,9 +270,7 @@ fn named(name: &str, value: &Value) -> Result<Value, TypeError> {
         "date" => scalar::date(value),
         "datetime" => scalar::datetime(value),
         "timedelta" => scalar::timedelta(value),
-        "git" | "dockerfile" | "file" | "tensorboard" | "artifacts" | "event" => {
-            structure::coerce(name, &decode(value))
-        }
+        name if structure::is_structured(name) => structure::coerce(name, &decode(value)),
         other => Err(TypeError::Unknown(other.to_owned())),
     }
 }

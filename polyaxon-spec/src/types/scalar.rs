@@ -90,6 +90,7 @@ pub(super) fn email(value: &Value) -> Result<Value, TypeError> {
         !text.contains(char::is_whitespace)
             && text.split_once('@').is_some_and(|(user, host)| {
                 !user.is_empty()
+                    && !user.contains([':', ',', ';', '(', ')', '<', '>', '[', ']', '\\'])
                     && !host.contains('@')
                     && host.split_once('.').is_some_and(|(name, rest)| {
                         let last = rest.rsplit('.').next().unwrap_or_default();

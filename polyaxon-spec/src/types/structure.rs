@@ -46,6 +46,14 @@ const ARTIFACTS: Fields = &[
 ];
 const EVENT: Fields = &[("name", false, Takes::Text), ("kind", false, Takes::Text)];
 
+/// Whether a type is a mapping with known fields.
+pub(super) fn is_structured(name: &str) -> bool {
+    matches!(
+        name,
+        "git" | "dockerfile" | "file" | "tensorboard" | "artifacts" | "event"
+    )
+}
+
 /// Checks a structured value; the result has its fields in the order of the type.
 pub(super) fn coerce(name: &str, value: &Value) -> Result<Value, TypeError> {
     let given = value
@@ -88,7 +96,15 @@ pub(super) fn coerce(name: &str, value: &Value) -> Result<Value, TypeError> {
             }
         }
     }
-    Ok(ordered(&given, table.iter().map(|(field, ..)| *field)))
+    let mut value = ordered(&given, table.iter().map(|(field, ..)| *field));
+    for (field, _, takes) in table {
+        if let (Takes::TextOrTexts, Some(slot)) = (takes, value.get_mut(*field))
+            && let Some(text) = slot.as_str()
+        {
+            *slot = text.split(',').map(str::trim).collect();
+        }
+    }
+    Ok(value)
 }
 
 fn ordered(given: &Map<String, Value>, fields: impl Iterator<Item = &'static str>) -> Value {

@@ -45,6 +45,8 @@ fn coerce(name: &str, value: &Value) -> Result<Value, TypeError> {
 #[case("uri", json!("http://u:p@H:80/x"), json!("http://u:p@h/x"))]
 #[case("uri", json!("https://user:pass@host.example"), json!("https://user:pass@host.example/"))]
 #[case("uri", json!("redis://h:1/0"), json!("redis://h:1/0"))]
+#[case("uri", json!("mailto:ana@h"), json!("mailto:ana@h"))]
+#[case("tensorboard", json!({"uuids": "a, b"}), json!({"uuids": ["a", "b"]}))]
 #[case("gcs", json!("gcs://b/k"), json!("gcs://b/k"))]
 #[case("s3", json!("s3://b"), json!("s3://b"))]
 #[case("wasb", json!("wasbs://c@user.blob.core.windows.net/p"), json!("wasbs://c@user.blob.core.windows.net/p"))]
@@ -92,6 +94,9 @@ fn takes(#[case] name: &str, #[case] value: Value, #[case] expected: Value) {
 #[case("event", json!({"x": 1}))]
 #[case("uuid", json!("not-a-uuid"))]
 #[case("email", json!("a@b"))]
+#[case("email", json!("http://c@host.example"))]
+#[case("uri", json!("http:x"))]
+#[case("uri", json!("1a:x"))]
 #[case("date", json!("2024-13-01"))]
 #[case("timedelta", json!("soon"))]
 #[case("auth", json!({"user": "u"}))]
@@ -115,6 +120,8 @@ fn refuses(#[case] name: &str, #[case] value: Value) {
 #[case(json!({"options": ["full", "redo"]}), json!("redo"), true)]
 #[case(json!({"options": ["full", "redo"]}), json!("x"), false)]
 #[case(json!({"options": [1, 2]}), json!(1.0), true)]
+#[case(json!({"options": [1, 2]}), json!(true), true)]
+#[case(json!({"options": ["1", 2]}), json!(true), false)]
 #[case(json!({"gt": 1, "le": 3}), json!(3), true)]
 #[case(json!({"gt": 1}), json!(1), false)]
 #[case(json!({"gt": 1}), json!([2, 1]), false)]
@@ -129,7 +136,54 @@ fn refuses(#[case] name: &str, #[case] value: Value) {
 #[case(json!({"decimalPlaces": 1}), json!(0.25), false)]
 #[case(json!({"options": ["x"]}), json!(null), true)]
 fn validation_rules(#[case] rules: Value, #[case] value: Value, #[case] holds: bool) {
-    assert_eq!(validate(&rules, &value).is_ok(), holds);
+    let any = IoType::Named("any".to_owned());
+    assert_eq!(validate(&rules, &value, &any).is_ok(), holds);
+}
+
+#[test]
+fn rules_about_keys_are_for_keys_of_ones_own() {
+    let rules = json!({"containsKeys": ["a"]});
+    let value = json!({"url": "u"});
+    for (name, holds) in [("dict", false), ("Optional[dict]", false), ("git", true)] {
+        let io_type = IoType::parse(Some(name), false).expect("a known type");
+        assert_eq!(validate(&rules, &value, &io_type).is_ok(), holds, "{name}");
+    }
+}
+
+#[rstest]
+#[case("float", json!(1), json!(1))]
+#[case("float", json!("10"), json!(10))]
+#[case("float", json!("1.50"), json!(1.5))]
+#[case("int", json!(1.0), json!(1.0))]
+#[case("bool", json!(1), json!(1))]
+#[case("uri", json!("http://H:80"), json!("http://H:80"))]
+#[case("timedelta", json!("PT1H"), json!("PT1H"))]
+#[case("timedelta", json!(60), json!(60))]
+#[case("uuid", json!("d1410a91-4d18-4575-89b9-1926d8c23db4"), json!("d1410a91-4d18-4575-89b9-1926d8c23db4"))]
+#[case("str", json!("1.10"), json!("1.10"))]
+#[case("dict", json!("{\"a\": \"1.10\"}"), json!({"a": "1.10"}))]
+#[case("git", json!("{\"url\": \"u\"}"), json!({"url": "u"}))]
+#[case("List[int]", json!("[1, \"2\"]"), json!([1, "2"]))]
+#[case("List[float]", json!([1]), json!([1]))]
+#[case("List[int]", json!([1, "2"]), json!([1, 2]))]
+#[case("Dict[str, int]", json!({"a": "1", "b": 1.0}), json!({"a": 1, "b": 1.0}))]
+#[case("list", json!(["1.10"]), json!(["1.10"]))]
+fn defaults_stay_as_they_are_written(
+    #[case] name: &str,
+    #[case] value: Value,
+    #[case] written: Value,
+) {
+    let io_type = IoType::parse(Some(name), false).expect("a known type");
+    assert_eq!(io_type.written(&value), Some(written));
+}
+
+#[rstest]
+#[case("bool", json!("false"))]
+#[case("str", json!(true))]
+#[case("Optional[int]", json!("1"))]
+fn other_defaults_are_converted(#[case] name: &str, #[case] value: Value) {
+    let io_type = IoType::parse(Some(name), false).expect("a known type");
+    assert_eq!(io_type.written(&value), None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use regex::Regex;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::IoType;
 use crate::template::python;
 
 /// Which rule of a `validation` section a value breaks.
@@ -27,9 +28,9 @@ pub enum ValidationError {
     },
 }
 
-/// Checks a value against the rules; null is never checked. Lists are checked item by item,
-/// mappings value by value, where a rule is about single values.
-pub fn validate(rules: &Value, value: &Value) -> Result<(), ValidationError> {
+/// Checks a value of a type against the rules; null is never checked. Lists are checked item by item,
+/// mappings value by value, where a rule is about single values. Rules about keys are for mappings whose keys are free.
+pub fn validate(rules: &Value, value: &Value, io_type: &IoType) -> Result<(), ValidationError> {
     let Some(rules) = rules.as_object() else {
         return Ok(());
     };
@@ -42,7 +43,11 @@ pub fn validate(rules: &Value, value: &Value) -> Result<(), ValidationError> {
         }
         match name.as_str() {
             "minItems" | "maxItems" => items(name, limit, value)?,
-            "keys" | "containsKeys" | "excludesKeys" => keys(name, limit, value)?,
+            "keys" | "containsKeys" | "excludesKeys" => {
+                if io_type.is_mapping() {
+                    keys(name, limit, value)?;
+                }
+            }
             _ => match value {
                 Value::Array(items) => {
                     for item in items {
@@ -131,9 +136,13 @@ fn single(name: &str, limit: &Value, value: &Value) -> Result<(), ValidationErro
     }
 }
 
-/// Equality as Python has it: `1` equals `1.0`.
+/// Equality as Python has it: `1` equals `1.0` and `true`.
 fn equal(left: &Value, right: &Value) -> bool {
-    match (left.as_f64(), right.as_f64()) {
+    let number = |value: &Value| match value {
+        Value::Bool(bit) => Some(f64::from(u8::from(*bit))),
+        value => value.as_f64(),
+    };
+    match (number(left), number(right)) {
         #[expect(clippy::float_cmp, reason = "equality of values is what is asked for")]
         (Some(left), Some(right)) => left == right,
         _ => left == right,
