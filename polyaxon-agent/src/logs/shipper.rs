@@ -127,19 +127,34 @@ impl Shipper {
                 return;
             };
             let Some(session) = session else { continue };
+            let mut answered = false;
             tokio::select! {
                 biased;
-                result = self.stream(&hub, session) => match result {
-                    Ok(()) => backoff.reset(),
-                    Err(error) => tracing::debug!(%error, "the log stream broke"),
-                },
+                result = self.stream(&hub, session, &mut answered) => {
+                    if let Err(error) = result {
+                        tracing::debug!(%error, "the log stream broke");
+                    }
+                }
                 _ = sessions.changed() => {}
             }
-            backoff.wait().await;
+            if answered {
+                backoff.reset();
+            }
+            tokio::select! {
+                () = backoff.wait() => {}
+                // The hub is there again.
+                _ = sessions.changed() => {}
+            }
         }
     }
 
-    async fn stream(&self, hub: &HubClient, session: Session) -> Result<(), HubError> {
+    /// Ends as the stream does; `answered` is set by the first answer.
+    async fn stream(
+        &self,
+        hub: &HubClient,
+        session: Session,
+        answered: &mut bool,
+    ) -> Result<(), HubError> {
         {
             let mut slots = self.shared.lock();
             let keys: Vec<ContainerKey> = slots.all.keys().cloned().collect();
@@ -154,7 +169,10 @@ impl Shipper {
             tokio::select! {
                 biased;
                 answer = answers.message() => match answer? {
-                    Some(answer) => self.acknowledged(&answer),
+                    Some(answer) => {
+                        *answered = true;
+                        self.acknowledged(&answer);
+                    }
                     None => return Ok(()),
                 },
                 () = self.shared.work.notified() => {
@@ -171,7 +189,10 @@ impl Shipper {
                                     break;
                                 }
                                 answer = answers.message() => match answer? {
-                                    Some(answer) => self.acknowledged(&answer),
+                                    Some(answer) => {
+                                        *answered = true;
+                                        self.acknowledged(&answer);
+                                    }
                                     None => return Ok(()),
                                 },
                             }

@@ -65,7 +65,7 @@ pub struct Answer {
     pub last_at_ns: i64,
     /// Bytes at its end with that time.
     pub last_bytes: u64,
-    /// All of it is there.
+    /// All of it is there: to a question, or to a message with the end.
     pub ended: bool,
 }
 
@@ -231,7 +231,7 @@ impl Window {
             self.sent = self.sent.saturating_sub(1);
         }
         let only_eof = self.chunks.front().is_some_and(|chunk| chunk.eof);
-        if only_eof && self.sent > 0 && self.acked >= self.position.taken() {
+        if only_eof && self.sent > 0 && answer.ended && self.acked >= self.position.taken() {
             self.chunks.clear();
             self.sent = 0;
             self.done = true;
@@ -291,6 +291,14 @@ mod tests {
     fn acked(acked: u64) -> Answer {
         Answer {
             acked,
+            ..Answer::default()
+        }
+    }
+
+    fn ended(acked: u64) -> Answer {
+        Answer {
+            acked,
+            ended: true,
             ..Answer::default()
         }
     }
@@ -422,6 +430,8 @@ mod tests {
             Some((5, true))
         );
         window.acknowledge(acked(5));
+        assert!(!window.is_drained(), "that was for the output alone");
+        window.acknowledge(ended(5));
         assert!(window.is_drained());
         // All that is left of the log is an empty file.
         let mut window = Window::default();
@@ -436,15 +446,12 @@ mod tests {
         // The hub has all of it already.
         let mut window = Window::of_adopted();
         let _question = window.next_chunk();
-        window.acknowledge(Answer {
-            ended: true,
-            ..acked(4)
-        });
+        window.acknowledge(ended(4));
         window.lose_rest(5, "the pod is gone");
         window.finish();
         let end = window.next_chunk().expect("the end");
         assert_eq!((end.offset, end.records.len(), end.eof), (4, 0, true));
-        window.acknowledge(acked(4));
+        window.acknowledge(ended(4));
         assert!(window.is_drained());
     }
 
@@ -466,7 +473,7 @@ mod tests {
         window.acknowledge(acked(0));
         assert!(!window.is_drained(), "nothing was sent yet");
         assert!(window.next_chunk().is_some_and(|chunk| chunk.eof));
-        window.acknowledge(acked(0));
+        window.acknowledge(ended(0));
         assert!(window.is_drained());
     }
 
@@ -504,7 +511,7 @@ mod tests {
             while let Some(chunk) = window.next_chunk() {
                 hub.take(&chunk);
             }
-            window.acknowledge(acked(hub.bytes.len() as u64));
+            window.acknowledge(ended(hub.bytes.len() as u64));
             prop_assert!(window.is_drained());
             prop_assert_eq!(&hub.bytes, &all);
             prop_assert!(hub.eof);

@@ -20,6 +20,15 @@ pub(crate) struct LogOptions {
     pub(crate) all_containers: bool,
     /// Read what is there and end.
     pub(crate) no_follow: bool,
+    /// The run has ended: what is late is waited for, a hub that does not answer is not.
+    pub(crate) has_ended: bool,
+}
+
+impl LogOptions {
+    /// A follower waits for as long as the events do; a reader wants an answer now.
+    pub(super) fn wants_answer_now(&self) -> bool {
+        self.no_follow || self.has_ended
+    }
 }
 
 /// What the end of one connection means.
@@ -44,9 +53,8 @@ pub(super) async fn read(hub: Hub, uuid: String, options: LogOptions, sender: Se
             }
             Ok(End::Again(true)) => backoff.succeeded(),
             Ok(End::Again(false)) => {}
-            // A follower waits for as long as the events do; a reader wants an answer now.
-            Err(error) if error.is_passing() && !(options.no_follow && through_hub) => {
-                through_hub = options.no_follow || !through_hub;
+            Err(error) if error.is_passing() && !(options.wants_answer_now() && through_hub) => {
+                through_hub = options.wants_answer_now() || !through_hub;
             }
             Err(error) => {
                 let _ = sender.send(Progress::GaveUp(error)).await;

@@ -57,7 +57,8 @@ pub(crate) async fn show(
     uuid: &str,
     shown: Shown,
 ) -> Result<Followed, CommandError> {
-    let follows = shown.log.as_ref().is_none_or(|options| !options.no_follow);
+    let log = shown.log.as_ref();
+    let follows = log.is_none_or(|options| !options.wants_answer_now());
     let mut screen = Screen::new(ui, &shown, follows);
     let mut follower = Follower::start(hub, uuid, follows, shown.log);
     let interrupt = tokio::signal::ctrl_c();

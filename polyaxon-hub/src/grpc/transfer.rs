@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use polyaxon_proto::transfer::v1::transfer_server::Transfer;
 use polyaxon_proto::transfer::v1::{LogChunk, ReadLogsRequest};
+use polyaxon_spec::state::Status as RunStatus;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -15,13 +16,19 @@ use super::errors;
 use super::runs::find;
 use crate::domain::access::{Principal, Scope};
 use crate::domain::log::{Content, Entry, LogKey};
+use crate::domain::run::{Failure, RunRecord};
 use crate::hub::Hub;
 use crate::logs::{Cursor, LogError};
 
 /// The container whose log is meant when none is named.
 const MAIN_CONTAINER: &str = "polyaxon-main";
-/// How long a log that has no end is waited for after its run has ended.
-const LATE_LINES: Duration = Duration::from_secs(5);
+/// How long a log that has no end is waited for after its run has ended, while its agent is there.
+const LATE_LINES: Duration = Duration::from_mins(1);
+/// The same while the agent is silent.
+const LATE_LINES_OF_SILENT: Duration = Duration::from_secs(5);
+/// What stands where a log stops before its end.
+const NO_END: &str =
+    "the agent has not sent the end of this log; what comes later is shown when it is read again";
 /// A reader looks again after this time even if nobody woke it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The same once the run has ended.
@@ -79,16 +86,19 @@ impl Reader {
             revocations.mark_unchanged();
             still_admitted(&self.hub, &self.caller).await?;
             // Looked at first, so that what is read afterwards is all of it.
-            let over = self.is_over().await?;
-            let complete = self.send_all(sender).await?;
-            if sender.is_closed() || !self.request.follow {
+            let run = self.look().await?;
+            let endless = self.send_all(&run, sender).await?;
+            let waits = self.request.follow && (!endless.is_empty() || run.over == Over::No);
+            if sender.is_closed() || run.over == Over::Yes || !waits {
+                if run.over != Over::No {
+                    self.mark(&endless, sender).await;
+                }
                 return Ok(());
             }
-            let pause = match over {
-                Over::Yes => return Ok(()),
-                Over::Soon if complete => return Ok(()),
-                Over::Soon => LOOK_SOON,
-                Over::No => LOOK_AGAIN,
+            let pause = if run.over == Over::No {
+                LOOK_AGAIN
+            } else {
+                LOOK_SOON
             };
             tokio::select! {
                 biased;
@@ -102,18 +112,36 @@ impl Reader {
         }
     }
 
-    /// Sends what is there; answers whether every log that began has its end.
-    async fn send_all(&mut self, sender: &Chunks) -> Result<bool, Status> {
+    /// Sends what is there; answers which logs have no end.
+    async fn send_all(&mut self, run: &Look, sender: &Chunks) -> Result<Vec<LogKey>, Status> {
         let streams = self.hub.logs.streams(&self.run).await.map_err(failed)?;
-        let mut complete = true;
+        let mut endless: Vec<LogKey> = run.log.iter().cloned().collect();
         for stream in streams {
-            if !self.wants(&stream.key) {
-                continue;
+            if stream.ended {
+                endless.retain(|key| *key != stream.key);
+            } else if !endless.contains(&stream.key) {
+                endless.push(stream.key.clone());
             }
-            complete &= stream.ended;
-            self.send_one(&stream.key, sender).await?;
+            if self.wants(&stream.key) {
+                self.send_one(&stream.key, sender).await?;
+            }
         }
-        Ok(complete)
+        endless.retain(|key| self.wants(key));
+        Ok(endless)
+    }
+
+    /// Says that a log is not whole.
+    async fn mark(&self, endless: &[LogKey], sender: &Chunks) {
+        for key in endless {
+            let mark = LogChunk {
+                attempt: key.attempt,
+                container: key.container.clone(),
+                offset: self.cursors.get(key).map_or(0, |cursor| cursor.offset),
+                gap: NO_END.to_owned(),
+                ..LogChunk::default()
+            };
+            let _nobody_reads_any_more = sender.send(Ok(mark)).await;
+        }
     }
 
     async fn send_one(&mut self, key: &LogKey, sender: &Chunks) -> Result<(), Status> {
@@ -156,32 +184,67 @@ impl Reader {
         }
     }
 
-    async fn is_over(&self) -> Result<Over, Status> {
+    async fn look(&self) -> Result<Look, Status> {
         let run = self.hub.storage.run(&self.run).await;
         let Some(run) = run.map_err(errors::storage)? else {
-            return Ok(Over::Yes);
+            return Ok(Look {
+                over: Over::Yes,
+                log: None,
+            });
         };
-        let superseded = self.request.attempt != 0 && self.request.attempt < run.state.attempt;
         if !run.state.base.is_final() {
-            return Ok(if superseded { Over::Soon } else { Over::No });
+            let superseded = self.request.attempt != 0 && self.request.attempt < run.state.attempt;
+            return Ok(Look {
+                over: if superseded { Over::Soon } else { Over::No },
+                log: None,
+            });
         }
-        let since = run.finished_at.unwrap_or_default();
-        if self.hub.clock.now().since(since) >= LATE_LINES {
-            Ok(Over::Yes)
+        let now = self.hub.clock.now();
+        let agent = self.hub.storage.agent(&run.agent).await;
+        let is_there = agent
+            .map_err(errors::storage)?
+            .is_some_and(|agent| agent.contact_until >= now);
+        let patience = if is_there {
+            LATE_LINES
         } else {
-            Ok(Over::Soon)
-        }
+            LATE_LINES_OF_SILENT
+        };
+        let late = now.since(run.finished_at.unwrap_or_default()) >= patience;
+        Ok(Look {
+            over: if late { Over::Yes } else { Over::Soon },
+            log: log_of_ended(&run),
+        })
     }
 }
 
+/// What is known of a run before its log is read.
+struct Look {
+    over: Over,
+    /// A log that there must be.
+    log: Option<LogKey>,
+}
+
 /// Whether more can come.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Over {
     /// The run goes on.
     No,
-    /// Once the logs that began have their ends.
+    /// Once the logs have their ends.
     Soon,
     /// Whatever is there now is all.
     Yes,
+}
+
+/// The main container's log, if that container has ended by itself: it comes, even if nothing of it is here yet.
+fn log_of_ended(run: &RunRecord) -> Option<LogKey> {
+    let failed =
+        |failure: &Failure| failure.container == MAIN_CONTAINER && failure.exit_code.is_some();
+    let ended = run.state.base == RunStatus::Succeeded || run.failure.as_ref().is_some_and(failed);
+    ended.then(|| LogKey {
+        run: run.uuid.clone(),
+        attempt: run.state.attempt,
+        container: MAIN_CONTAINER.to_owned(),
+    })
 }
 
 fn chunk(key: &LogKey, entry: Entry) -> LogChunk {

@@ -45,6 +45,47 @@ async fn a_follower_gets_every_line_and_then_the_end() {
 }
 
 #[tokio::test]
+async fn a_log_that_stops_before_its_end_says_so() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    agent.report(&item, 1, RunStatus::Running).await;
+    let goes_on = user.log(&run, false).await;
+    assert_eq!(goes_on, "", "more may come of a run that goes on");
+    agent.report(&item, 2, RunStatus::Succeeded).await;
+    let mark = "[the agent has not sent the end of this log; \
+                what comes later is shown when it is read again]\n";
+    assert_eq!(user.log(&run, false).await, mark, "not even its start");
+    agent.push(&item, 0, &["one"], false).await.unwrap();
+    assert_eq!(user.log(&run, false).await, format!("one\n{mark}"));
+    agent.push(&item, 4, &[], true).await.unwrap();
+    assert_eq!(user.log(&run, false).await, "one\n");
+}
+
+#[tokio::test]
+async fn a_follower_waits_for_the_end_of_a_log_as_long_as_the_agent_is_there() {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    agent.report(&item, 1, RunStatus::Running).await;
+    agent.report(&item, 2, RunStatus::Succeeded).await;
+    let follower = {
+        let (mut user, run) = (User::of(&hub).await, run.clone());
+        tokio::spawn(async move { user.log(&run, true).await })
+    };
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    assert!(!follower.is_finished(), "the log has no end");
+    agent.push(&item, 0, &["one"], true).await.unwrap();
+    assert_eq!(follower.await.unwrap(), "one\n");
+}
+
+#[tokio::test]
 async fn a_missing_stretch_is_marked_in_the_log_and_on_the_run() {
     let hub = TestHub::start().await;
     let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;

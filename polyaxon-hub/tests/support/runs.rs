@@ -97,6 +97,7 @@ impl User {
     }
 
     /// The text of the main container's log.
+    /// Its lines, marks in brackets.
     pub(crate) async fn log(&mut self, run: &Run, follow: bool) -> String {
         let request = ReadLogsRequest {
             run: run.uuid.clone(),
@@ -107,6 +108,9 @@ impl User {
         let mut text = String::new();
         while let Some(chunk) = chunks.message().await.unwrap() {
             text.push_str(std::str::from_utf8(&chunk.data).unwrap());
+            if !chunk.gap.is_empty() {
+                text.extend(["[", &chunk.gap, "]"]);
+            }
             text.push('\n');
         }
         text

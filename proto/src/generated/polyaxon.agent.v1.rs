@@ -479,7 +479,8 @@ pub struct PushLogsResponse {
     /// Likewise: bytes at the log's end that have that time.
     #[prost(uint64, tag = "7")]
     pub last_bytes: u64,
-    /// Likewise: the container has ended and this is all.
+    /// Likewise, and in the answer to a message with `eof`: the container has
+    /// ended and this is all.
     #[prost(bool, tag = "8")]
     pub ended: bool,
 }

@@ -272,6 +272,7 @@ impl Agent for Shared {
                     attempt: message.attempt,
                     container: message.container,
                     acked_offset,
+                    ended: message.eof,
                     ..PushLogsResponse::default()
                 };
                 if sender.send(Ok(answer)).await.is_err() {

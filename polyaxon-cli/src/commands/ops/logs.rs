@@ -51,7 +51,8 @@ pub(super) async fn run(arguments: Arguments, uuid: &str, app: &App) -> Outcome 
         log: Some(LogOptions {
             container: arguments.container.unwrap_or_default(),
             all_containers: arguments.all_containers,
-            no_follow: arguments.no_follow || has_ended,
+            no_follow: arguments.no_follow,
+            has_ended,
         }),
         form: match arguments.output {
             Form::Json => LogForm::Json,
