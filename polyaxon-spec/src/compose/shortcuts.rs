@@ -1,5 +1,7 @@
 //! Fields at the root that stand for fields of the run.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::run_patch;
@@ -70,6 +72,34 @@ fn write(
     if let Json::Object(patch) = patch {
         merge(model, run, &patch, strategy);
     }
+    if name == "env" && is_merge(strategy) {
+        let env = run
+            .get_mut("container")
+            .and_then(|container| container.get_mut("env"));
+        if let Some(Json::Array(variables)) = env {
+            keep_last_of_each_name(variables);
+        }
+    }
+}
+
+fn is_merge(strategy: Strategy) -> bool {
+    matches!(strategy, Strategy::PostMerge | Strategy::PreMerge)
+}
+
+/// The last variable of a name counts, also for what is merged later. Names are keys in the short form.
+fn keep_last_of_each_name(variables: &mut Vec<Json>) {
+    let name_of = |variable: &Json| {
+        let fields = variable.as_object()?;
+        match (fields.get("name"), fields.len()) {
+            (Some(name), _) => name.as_str().map(str::to_owned),
+            (None, 1) => fields.keys().next().cloned(),
+            _ => None,
+        }
+    };
+    let mut seen = BTreeSet::new();
+    variables.reverse();
+    variables.retain(|variable| name_of(variable).is_none_or(|name| seen.insert(name)));
+    variables.reverse();
 }
 
 /// A command is one thing: it takes the place of `command` and `args`, or neither.
@@ -99,7 +129,7 @@ fn write_command(run: &mut Map<String, Json>, value: &Json, strategy: Strategy) 
 
 /// A null source tells a shortcut that was merged from a variable of a container, in the reference too.
 fn variables(value: &Json, strategy: Strategy) -> Json {
-    let is_merged = matches!(strategy, Strategy::PostMerge | Strategy::PreMerge);
+    let is_merged = is_merge(strategy);
     let variables = value.as_object().into_iter().flatten();
     variables
         .map(|(name, value)| {

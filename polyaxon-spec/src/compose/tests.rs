@@ -86,6 +86,34 @@ fn shortcuts_write_into_the_run() {
     );
 }
 
+/// What is patched in later comes after the last variable of a name.
+#[test]
+fn a_shortcut_leaves_one_variable_of_a_name() {
+    for (strategy, expected) in [
+        ("post_merge", "B=two A=1 B=one"),
+        ("pre_merge", "B=one A=1 B=two"),
+        ("replace", "B=one"),
+        ("isnull", "B=one B=two"),
+    ] {
+        let text = format!(
+            "kind: operation\npatchStrategy: {strategy}\nenv: {{A: \"1\"}}\n\
+             runPatch: {{container: {{env: [{{name: B, value: one}}]}}}}\ncomponent:\n  \
+             run: {{kind: job, container: {{image: x, env: [{{name: B, value: one}}, {{B: two}}]}}}}\n"
+        );
+        let run = run(&text);
+        let shown: Vec<String> = run["container"]["env"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|variable| match variable["name"].as_str() {
+                Some(name) => format!("{name}={}", variable["value"].as_str().unwrap_or_default()),
+                None => format!("B={}", variable["B"].as_str().unwrap_or_default()),
+            })
+            .collect();
+        assert_eq!(shown.join(" "), expected, "{strategy}");
+    }
+}
+
 #[test]
 fn a_command_takes_the_place_of_another_one() {
     let text = |strategy: &str| {

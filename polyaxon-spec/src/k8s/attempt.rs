@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 use serde_json::json;
 
 use super::job;
-use crate::diagnostic::Report;
+use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::kaniko::{CA_VOLUME, RESULT_VOLUME};
 use crate::plan::{
     ContainerPlan, EnvVar, MAIN, Mount, PodPlan, Role, VolumePlan, VolumeSource,
@@ -70,6 +70,7 @@ pub struct Confirm {
 
 /// The plan as the Job that an agent creates.
 pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> {
+    check_mounts(plan)?;
     let mut plan = plan.clone();
     make_sidecar_native(&mut plan, attempt);
     if let Some(image) = &attempt.pod_image {
@@ -90,6 +91,27 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
         finish(pod, &plan, attempt);
     }
     Ok(job)
+}
+
+/// Two volumes at one place, as two registries bring them, are no pod.
+fn check_mounts(plan: &PodPlan) -> Result<(), Report> {
+    for container in plan.init_containers.iter().chain(&plan.containers) {
+        let mut places: BTreeMap<&str, &str> = BTreeMap::new();
+        for mount in &container.mounts {
+            if let Some(other) = places.insert(&mount.path, &mount.volume) {
+                return Err(Diagnostic::error(
+                    Code::CannotPlan,
+                    format!(
+                        "`{other}` and `{}` are both mounted at `{}` of container `{}`",
+                        mount.volume, mount.path, container.name
+                    ),
+                )
+                .with_help("request one of their connections, or give one another `mountPath` in the agent's configuration")
+                .into());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn label(job: &mut Job, attempt: &Attempt) {
@@ -312,6 +334,23 @@ mod tests {
         let job = job_of_attempt(plan, attempt).expect("job");
         let spec = job.spec.clone().expect("spec");
         (job, spec.template.spec.expect("pod"))
+    }
+
+    #[test]
+    fn two_volumes_at_one_place_are_refused() {
+        let mut plan = plan();
+        for volume in ["one", "two"] {
+            let main = plan.containers.first_mut().expect("main");
+            main.mounts.push(crate::plan::Mount {
+                volume: volume.to_owned(),
+                path: "/kaniko/.docker".to_owned(),
+                ..crate::plan::Mount::default()
+            });
+        }
+        let report = job_of_attempt(&plan, &attempt(None)).expect_err("no pod");
+        let expected =
+            format!("`one` and `two` are both mounted at `/kaniko/.docker` of container `{MAIN}`");
+        assert!(report.to_string().contains(&expected), "{report}");
     }
 
     #[test]

@@ -69,14 +69,20 @@ pub(super) fn extend(
             additions.add(resource, kind);
         }
     }
-    let mut mounts = own_mounts(scene, container.role);
-    mounts.append(&mut additions.mounts);
-    for mount in mounts {
-        if !container
-            .mounts
-            .iter()
-            .any(|known| known.path == mount.path)
-        {
+    let mut taken: Vec<String> = container
+        .mounts
+        .iter()
+        .map(|mount| mount.path.clone())
+        .collect();
+    for mount in own_mounts(scene, container.role) {
+        if !taken.contains(&mount.path) {
+            taken.push(mount.path.clone());
+            container.mounts.push(mount);
+        }
+    }
+    // Connections that want the same place stay beside each other: the launch refuses them by name.
+    for mount in additions.mounts {
+        if !taken.contains(&mount.path) && !container.mounts.contains(&mount) {
             container.mounts.push(mount);
         }
     }

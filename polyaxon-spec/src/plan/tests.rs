@@ -226,6 +226,33 @@ fn a_run_of_several_pods_is_refused_by_its_kind() {
 }
 
 #[test]
+fn connections_do_not_hide_each_other() {
+    let text = "connections:\n\
+        - {name: a, kind: registry, schema: {url: a}, secret: {name: sa, mountPath: /kaniko/.docker}}\n\
+        - {name: b, kind: registry, schema: {url: b}, secret: {name: sb, mountPath: /kaniko/.docker}}\n";
+    let catalog = AgentConfig::read(&Source::new("agent.yaml", text))
+        .expect("valid")
+        .catalog();
+    let document = |mounts: Value| {
+        json!({
+            "plugins": {"collectArtifacts": false, "shm": false},
+            "run": {"kind": "job", "connections": ["a", "b"], "container": {"image": "x", "volumeMounts": mounts}},
+        })
+    };
+    let volumes = |mounts: Value| {
+        let plan = plan_of(document(mounts), &catalog).expect("planned");
+        let main = plan.main().cloned().expect("main");
+        main.mounts
+            .into_iter()
+            .map(|mount| mount.volume)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(volumes(json!([])), ["sa", "sb"]);
+    let own = json!([{"name": "mine", "mountPath": "/kaniko/.docker"}]);
+    assert_eq!(volumes(own), ["mine"]);
+}
+
+#[test]
 fn what_initializers_bring_is_for_main_alone() {
     let document = json!({
         "plugins": {"tmux": true, "collectArtifacts": false},
