@@ -2,7 +2,7 @@
 # A Kubernetes of one node with two registries, for tests and for trying things out.
 #
 #   eval "$(deploy/testbed/cluster.sh up)"       builds what is missing, starts it, prints the variables below
-#   deploy/testbed/cluster.sh down               ends it; the images in the registries stay
+#   deploy/testbed/cluster.sh down               ends it, and simulated nodes; the images in the registries stay
 #   deploy/testbed/cluster.sh stop NAME...       kills a service as a crash would; `node`: kubelet,
 #                                                containerd, kube-proxy and every pod at once
 #   deploy/testbed/cluster.sh start NAME...      starts it again and waits until it answers
@@ -157,6 +157,8 @@ down() {
     # What another testbed has on this machine is not ours to end.
     [ -z "$owner" ] || [ "$owner" = "$cluster_dir" ] || return 0
     end KILL "${control_plane[@]}" "${on_node[@]}" "${others[@]}"
+    # Simulated nodes went with the API server.
+    "$here/kwok.sh" down
     end TERM "${registries[@]}"
     kill_pods
     unmount "$cluster_run" "$cluster_dir"
