@@ -203,12 +203,23 @@ impl Value {
     }
 }
 
-/// The camel case form of a name in snake case; other names are returned as they are.
+/// The camel case form of a name in snake case, as the reference spells both; other names, `value_` and `is_Optional` too, are returned as they are.
 pub(crate) fn camel(name: &str) -> String {
+    match name {
+        "copy_" => return "copy".to_owned(),
+        "host_pid" => return "hostPID".to_owned(),
+        _ => {}
+    }
+    let is_snake = name
+        .split('_')
+        .all(|word| !word.is_empty() && !word.contains(|c: char| c.is_ascii_uppercase()));
+    if !is_snake {
+        return name.to_owned();
+    }
     let mut out = String::with_capacity(name.len());
     let mut upper = false;
-    for (index, character) in name.char_indices() {
-        if character == '_' && index > 0 {
+    for character in name.chars() {
+        if character == '_' {
             upper = true;
         } else if upper {
             out.extend(character.to_uppercase());
@@ -218,4 +229,22 @@ pub(crate) fn camel(name: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    #[rstest::rstest]
+    #[case("is_optional", "isOptional")]
+    #[case("isOptional", "isOptional")]
+    #[case("copy_", "copy")]
+    #[case("host_pid", "hostPID")]
+    #[case("value_", "value_")]
+    #[case("_value", "_value")]
+    #[case("is__optional", "is__optional")]
+    #[case("is_Optional", "is_Optional")]
+    #[case("_", "_")]
+    #[case("", "")]
+    fn names_in_snake_case(#[case] name: &str, #[case] expected: &str) {
+        assert_eq!(super::camel(name), expected);
+    }
 }
