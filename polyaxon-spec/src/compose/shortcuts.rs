@@ -86,19 +86,14 @@ fn is_merge(strategy: Strategy) -> bool {
     matches!(strategy, Strategy::PostMerge | Strategy::PreMerge)
 }
 
-/// The last variable of a name counts, also for what is merged later. Names are keys in the short form.
+/// The last variable of a name counts, also for what is merged later.
 fn keep_last_of_each_name(variables: &mut Vec<Json>) {
-    let name_of = |variable: &Json| {
-        let fields = variable.as_object()?;
-        match (fields.get("name"), fields.len()) {
-            (Some(name), _) => name.as_str().map(str::to_owned),
-            (None, 1) => fields.keys().next().cloned(),
-            _ => None,
-        }
-    };
     let mut seen = BTreeSet::new();
     variables.reverse();
-    variables.retain(|variable| name_of(variable).is_none_or(|name| seen.insert(name)));
+    variables.retain(|variable| {
+        let name = variable.get("name").and_then(Json::as_str);
+        name.is_none_or(|name| seen.insert(name.to_owned()))
+    });
     variables.reverse();
 }
 

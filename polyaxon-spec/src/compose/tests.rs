@@ -98,16 +98,16 @@ fn a_shortcut_leaves_one_variable_of_a_name() {
         let text = format!(
             "kind: operation\npatchStrategy: {strategy}\nenv: {{A: \"1\"}}\n\
              runPatch: {{container: {{env: [{{name: B, value: one}}]}}}}\ncomponent:\n  \
-             run: {{kind: job, container: {{image: x, env: [{{name: B, value: one}}, {{B: two}}]}}}}\n"
+             run: {{kind: job, container: {{image: x, env: [{{name: B, value: one}}, {{name: B, value: two}}]}}}}\n"
         );
         let run = run(&text);
         let shown: Vec<String> = run["container"]["env"]
             .as_array()
             .expect("a list")
             .iter()
-            .map(|variable| match variable["name"].as_str() {
-                Some(name) => format!("{name}={}", variable["value"].as_str().unwrap_or_default()),
-                None => format!("B={}", variable["B"].as_str().unwrap_or_default()),
+            .map(|variable| {
+                let text = |field: &str| variable[field].as_str().unwrap_or_default();
+                format!("{}={}", text("name"), text("value"))
             })
             .collect();
         assert_eq!(shown.join(" "), expected, "{strategy}");

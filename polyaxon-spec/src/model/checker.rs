@@ -395,6 +395,9 @@ impl Checker {
                     .help = help;
             }
         }
+        if let Some(rules) = object.rules {
+            rules(self, map, path);
+        }
         if let Some(name) = object
             .required
             .filter(|name| out.get(*name).is_none_or(Json::is_null))

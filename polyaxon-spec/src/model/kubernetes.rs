@@ -1,11 +1,13 @@
 //! The names of the fields of the Kubernetes objects that a file may contain. What is inside of those fields is
-//! kept as it is written.
+//! kept as it is written; of containers the types are known, too.
 
+use super::container;
 use super::table::Object;
 
 /// A container.
 pub(crate) static CONTAINER: Object = Object {
     required: None,
+    rules: Some(container::check),
     name: "a container",
     fields: &[
         "args",
@@ -39,6 +41,7 @@ pub(crate) static CONTAINER: Object = Object {
 /// A volume.
 pub(crate) static VOLUME: Object = Object {
     required: Some("name"),
+    rules: None,
     name: "a volume",
     fields: &[
         "awsElasticBlockStore",
@@ -78,6 +81,7 @@ pub(crate) static VOLUME: Object = Object {
 /// The affinity of a pod.
 pub(crate) static AFFINITY: Object = Object {
     required: None,
+    rules: None,
     name: "an affinity",
     fields: &["nodeAffinity", "podAffinity", "podAntiAffinity"],
 };
@@ -85,6 +89,7 @@ pub(crate) static AFFINITY: Object = Object {
 /// A toleration.
 pub(crate) static TOLERATION: Object = Object {
     required: None,
+    rules: None,
     name: "a toleration",
     fields: &["effect", "key", "operator", "tolerationSeconds", "value"],
 };
@@ -92,6 +97,7 @@ pub(crate) static TOLERATION: Object = Object {
 /// The security context of a pod. The fields that only containers have are accepted as well.
 pub(crate) static SECURITY_CONTEXT: Object = Object {
     required: None,
+    rules: None,
     name: "a security context",
     fields: &[
         "allowPrivilegeEscalation",
@@ -118,6 +124,7 @@ pub(crate) static SECURITY_CONTEXT: Object = Object {
 /// The DNS configuration of a pod.
 pub(crate) static DNS_CONFIG: Object = Object {
     required: None,
+    rules: None,
     name: "a DNS configuration",
     fields: &["nameservers", "options", "searches"],
 };
@@ -125,6 +132,7 @@ pub(crate) static DNS_CONFIG: Object = Object {
 /// An entry of the hosts file.
 pub(crate) static HOST_ALIAS: Object = Object {
     required: Some("ip"),
+    rules: None,
     name: "a host alias",
     fields: &["hostnames", "ip"],
 };
@@ -132,6 +140,7 @@ pub(crate) static HOST_ALIAS: Object = Object {
 /// Which failures of a pod count.
 pub(crate) static POD_FAILURE_POLICY: Object = Object {
     required: Some("rules"),
+    rules: None,
     name: "a pod failure policy",
     fields: &["rules"],
 };
@@ -139,6 +148,7 @@ pub(crate) static POD_FAILURE_POLICY: Object = Object {
 /// Resource requirements.
 pub(crate) static RESOURCES: Object = Object {
     required: None,
+    rules: None,
     name: "resources",
     fields: &["claims", "limits", "requests"],
 };

@@ -3,6 +3,7 @@
 //! A section is a table in the file of its topic; the structs beside the tables are what later stages read.
 
 mod checker;
+mod container;
 mod distributed;
 mod document;
 mod hyper_param;

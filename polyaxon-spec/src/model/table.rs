@@ -85,7 +85,12 @@ pub struct Object {
     pub fields: &'static [&'static str],
     /// The field that must be there.
     pub required: Option<&'static str>,
+    /// What its fields take, where that is known.
+    pub(crate) rules: Option<ObjectRules>,
 }
+
+/// Rules about the values of the fields of an object.
+pub(crate) type ObjectRules = fn(&mut Checker, &Mapping, &Path<'_>);
 
 impl Model {
     /// A section without rules over several fields.

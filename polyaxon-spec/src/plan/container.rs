@@ -121,7 +121,7 @@ fn variable(item: Value, field: &str) -> Result<EnvVar, Report> {
     let Value::Object(mut fields) = item else {
         return Err(wrong(field, "a variable is `{name: ..., value: ...}`"));
     };
-    let Some(Value::String(name)) = fields.shift_remove("name") else {
+    let Some(name) = text(fields.shift_remove("name"), field, "name")? else {
         return Err(wrong(field, "a variable needs a `name`"));
     };
     let shortcut = fields.get("valueFrom") == Some(&Value::Null);
@@ -179,10 +179,15 @@ fn env_from(item: Value) -> EnvFrom {
     }
 }
 
-/// Ports by number, the last one wins.
+/// Ports by number, the last one wins. A number alone is a port of the container.
 fn unique_ports(ports: Vec<Value>) -> Vec<Value> {
     let mut unique: IndexMap<String, Value> = IndexMap::new();
     for port in ports {
+        let number = match &port {
+            Value::String(text) => text.parse::<u16>().ok(),
+            port => port.as_u64().and_then(|port| u16::try_from(port).ok()),
+        };
+        let port = number.map_or(port, |number| json!({"containerPort": number}));
         let key = port.get("containerPort").unwrap_or(&port).to_string();
         unique.insert(key, port);
     }
