@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::run_patch;
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::merge::{Strategy, merge, merge_plain};
-use crate::model::{Model, SHORTCUTS, replicas_of, runtime_of};
+use crate::merge::{Strategy, merge};
+use crate::model::{Model, SHORTCUTS, quantity, replicas_of, runtime_of};
 use crate::operation::join;
 
 /// Writes the shortcuts of a document into its run; a document without one gets a job, or a service for `ports`.
@@ -137,30 +137,29 @@ fn variables(value: &Json, strategy: Strategy) -> Json {
         .collect()
 }
 
-/// `low..high` is request and limit. A single value is the request, and for devices, which cannot be shared, both.
+/// The requests and limits that the root field `resources` stands for; its values have been checked.
 fn resources(value: &Json) -> Json {
-    let mut requests = json!({});
-    let mut limits = json!({});
+    let mut requests = Map::new();
+    let mut limits = Map::new();
     for (name, value) in value.as_object().into_iter().flatten() {
+        let Ok(range) = quantity::range(name, value) else {
+            continue;
+        };
         let key = if name == "gpu" {
             "nvidia.com/gpu"
         } else {
             name
         };
-        let (request, limit) = match value.as_str().and_then(|text| text.split_once("..")) {
-            Some((low, high)) => (json!(low.trim()), Some(json!(high.trim()))),
-            None if matches!(name.as_str(), "cpu" | "memory") => (value.clone(), None),
-            None => (value.clone(), Some(value.clone())),
-        };
-        merge_plain(&mut requests, &json!({key: request}), Strategy::PostMerge);
-        if let Some(limit) = limit {
-            merge_plain(&mut limits, &json!({key: limit}), Strategy::PostMerge);
+        for (side, amount) in [(&mut requests, range.request), (&mut limits, range.limit)] {
+            if let Some(amount) = amount {
+                side.insert(key.into(), amount);
+            }
         }
     }
     let mut resources = Map::new();
     for (name, values) in [("requests", requests), ("limits", limits)] {
-        if values.as_object().is_some_and(|values| !values.is_empty()) {
-            resources.insert(name.into(), values);
+        if !values.is_empty() {
+            resources.insert(name.into(), values.into());
         }
     }
     Json::Object(resources)

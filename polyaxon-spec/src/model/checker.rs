@@ -322,7 +322,7 @@ impl Checker {
         Json::Object(out)
     }
 
-    fn text_key(&mut self, entry: &Entry, key: &str, path: &Path<'_>) {
+    pub(crate) fn text_key(&mut self, entry: &Entry, key: &str, path: &Path<'_>) {
         if !matches!(&entry.key.value, Value::Scalar(Scalar::Text(_))) {
             let found = entry.key.value.describe();
             let message = format!("this key reads as {found} (`{key}`), and it has to be text");

@@ -11,7 +11,7 @@ use super::orchestration::{EVENT, JOIN, SCHEDULE};
 use super::path::Path;
 use super::run::ENVIRONMENT;
 use super::sections::{BUILD, CACHE, HOOK, MOUNTS, PLUGINS, TEMPLATE, TERMINATION};
-use super::shortcuts::{check_command, check_resources, check_variables};
+use super::shortcuts::{PORT, check_command, check_resources, check_variables};
 use super::suggest;
 use super::table::{Kind, Model, custom, field};
 use crate::diagnostic::Code;
@@ -97,7 +97,7 @@ pub(crate) static ROOT: Model = Model::new(
         custom("cmd", check_command),
         custom("env", check_variables).literal(),
         custom("resources", check_resources).literal(),
-        field("ports", Kind::List(&Kind::Integer)),
+        field("ports", Kind::List(&PORT)),
         field("environment", Kind::Model(&ENVIRONMENT)),
         field("init", Kind::List(&Kind::Model(&INIT))),
         field("connections", Kind::List(&Kind::Text)),

@@ -15,6 +15,7 @@ use super::kubernetes::{
 use super::orchestration::EARLY_STOPPING;
 use super::path::Path;
 use super::root::{COMPONENT_KIND, OPERATION_KIND};
+use super::shortcuts::PORT;
 use super::suggest;
 use super::table::{Field, Kind, Model, custom, field};
 use crate::diagnostic::Code;
@@ -142,7 +143,7 @@ static JOB: Model = pod_model!("a job", KIND,);
 static SERVICE: Model = pod_model!(
     "a service",
     KIND,
-    field("ports", Kind::List(&Kind::Integer)),
+    field("ports", Kind::List(&PORT)),
     field("rewritePath", Kind::Bool),
     field("isExternal", Kind::Bool),
     field("replicas", Kind::Integer),
@@ -163,7 +164,7 @@ static DAG: Model = run_model!(
 static ANY_RUN: Model = pod_model!(
     "a run",
     KIND,
-    field("ports", Kind::List(&Kind::Integer)),
+    field("ports", Kind::List(&PORT)),
     field("rewritePath", Kind::Bool),
     field("isExternal", Kind::Bool),
     field("replicas", Kind::Integer),

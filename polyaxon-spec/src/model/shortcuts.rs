@@ -2,20 +2,53 @@
 
 use serde_json::Value as Json;
 
-use super::checker::{Checker, is_template};
+use super::checker::Checker;
 use super::path::Path;
+use super::quantity::{self, QuantityError};
 use super::suggest;
-use super::table::Kind;
+use super::table::{CustomKind, Kind};
 use crate::diagnostic::Code;
-use crate::yaml::{Node, Scalar, Value};
+use crate::yaml::{Node, Value};
 
-/// `cmd`: text or a list of text.
+/// `cmd`: text or a list of text, with something to do in each.
 pub(crate) fn check_command(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
-    match &node.value {
-        Value::Sequence(_) => checker.list(node, &Kind::Text, path),
-        _ => checker.text(node, path),
+    let is_blank = |node: &Node| {
+        node.value
+            .as_text()
+            .is_some_and(|text| text.trim().is_empty())
+    };
+    let message = "a command is not empty";
+    let Value::Sequence(lines) = &node.value else {
+        if is_blank(node) {
+            checker.error(Code::BadValue, node, path, message);
+        }
+        return checker.text(node, path);
+    };
+    if lines.is_empty() {
+        checker.error(Code::BadValue, node, path, message);
     }
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_blank(line)) {
+        checker.error(Code::BadValue, line, &path.index(index), message);
+    }
+    checker.list(node, &Kind::Text, path)
 }
+
+/// A port of a service.
+fn check_port(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
+    let json = checker.kind(node, &Kind::Integer, path);
+    if json.is_number()
+        && !json
+            .as_i64()
+            .is_some_and(|port| (1..=65535).contains(&port))
+    {
+        let message = format!("`{path}` cannot be `{json}`: a port is a number from 1 to 65535");
+        checker.error(Code::BadValue, node, path, message);
+    }
+    json
+}
+
+/// The ports of a service.
+pub(crate) static PORT: Kind = Kind::Custom(CustomKind(check_port));
 
 /// `env`: a mapping of names to text.
 pub(crate) fn check_variables(checker: &mut Checker, node: &Node, path: &Path<'_>) -> Json {
@@ -23,7 +56,9 @@ pub(crate) fn check_variables(checker: &mut Checker, node: &Node, path: &Path<'_
         return checker.wrong_type(node, path, "a mapping of names to text");
     };
     for (name, entry) in map {
-        checker.text(&entry.value, &path.field(name));
+        let path = path.field(name);
+        checker.text_key(entry, name, &path);
+        checker.text(&entry.value, &path);
     }
     node.to_json()
 }
@@ -52,20 +87,25 @@ pub(crate) fn check_resources(checker: &mut Checker, node: &Node, path: &Path<'_
                 )
                 .help = Some(help);
         }
-        let is_quantity = match &entry.value.value {
-            Value::Scalar(Scalar::Text(text)) => is_template(text) || is_range_or_value(text),
-            Value::Scalar(Scalar::Integer(_) | Scalar::Float(_)) => true,
-            _ => false,
-        };
-        if !is_quantity {
-            checker.wrong_type(&entry.value, &path, "a quantity, or a range `low..high`");
+        if name == "nvidia.com/gpu" {
+            let message = "`nvidia.com/gpu` is `gpu` here";
+            checker
+                .error(Code::UnknownField, &entry.key, &path, message)
+                .help = Some("write `gpu:`".into());
+            continue;
+        }
+        match quantity::range(name, &entry.value.to_json()) {
+            Ok(_) => {}
+            Err(QuantityError::Shape) => {
+                checker.wrong_type(&entry.value, &path, "a quantity, or a range `low..high`");
+            }
+            Err(error) => {
+                let message = format!("`{path}` {error}");
+                checker
+                    .error(Code::BadValue, &entry.value, &path, message)
+                    .help = error.help(name);
+            }
         }
     }
     node.to_json()
-}
-
-fn is_range_or_value(text: &str) -> bool {
-    !text.is_empty()
-        && text.split("..").count() <= 2
-        && text.split("..").all(|part| !part.trim().is_empty())
 }

@@ -173,10 +173,13 @@ fn param_variables(scene: &Scene<'_>) -> Vec<EnvVar> {
         .collect()
 }
 
+/// Whether a container asks for a device; none of them, `gpu: 0`, is no request.
 fn has_gpu(resources: &Value) -> bool {
-    let limits = resources.get("limits").and_then(Value::as_object);
-    limits
+    let amounts = ["requests", "limits"]
         .into_iter()
-        .flatten()
-        .any(|(name, _)| name.contains("gpu"))
+        .filter_map(|side| resources.get(side)?.as_object());
+    amounts.flatten().any(|(name, amount)| {
+        let amount = python::text(amount).trim().parse::<f64>();
+        name.contains("gpu") && amount.is_ok_and(|amount| amount > 0.0)
+    })
 }

@@ -253,6 +253,24 @@ fn connections_do_not_hide_each_other() {
 }
 
 #[test]
+fn no_device_is_hidden_from_a_container_that_asks_for_one() {
+    for (resources, is_hidden) in [
+        (json!({}), true),
+        (json!({"limits": {"nvidia.com/gpu": 0}}), true),
+        (json!({"limits": {"nvidia.com/gpu": "1"}}), false),
+        (json!({"requests": {"amd.com/gpu": 1}}), false),
+        (json!({"limits": {"cpu": 1}}), true),
+    ] {
+        let container = json!({"image": "a", "resources": resources});
+        let document = json!({"run": {"kind": "job", "container": container}});
+        let plan = plan_of(document, &catalog()).expect("planned");
+        let main = plan.main().expect("main");
+        let found = main.env.iter().any(|v| v.name == "NVIDIA_VISIBLE_DEVICES");
+        assert_eq!(found, is_hidden, "{resources}");
+    }
+}
+
+#[test]
 fn what_initializers_bring_is_for_main_alone() {
     let document = json!({
         "plugins": {"tmux": true, "collectArtifacts": false},

@@ -11,7 +11,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Field, Kind, Model, ROOT, any_run, mount, param, runtimes};
+use crate::model::{Field, Kind, Model, PORT, ROOT, any_run, mount, param, runtimes};
 
 pub use agent::agent_config;
 
@@ -119,6 +119,9 @@ impl Schemas {
 
     fn kind(&mut self, kind: &'static Kind) -> Value {
         match kind {
+            Kind::Custom(_) if std::ptr::eq(kind, &raw const PORT) => {
+                json!({"type": "integer", "minimum": 1, "maximum": 65535})
+            }
             Kind::Any | Kind::Custom(_) => json!({}),
             Kind::Text => json!({"type": "string"}),
             Kind::Bool => json!({"type": "boolean"}),
