@@ -48,7 +48,7 @@ fn tagged(value: &Value) -> Value {
 /// Texts that PyYAML refuses and this reader, which parses by version 1.2, takes: none changes what a valid file means.
 const TAKEN: &[(&str, &str)] = &[
     (
-        r"(?m)(^|[\s\[{,:\-])\t|\t([\s\]},#]|$)",
+        r"(?m)(^|[\s\[{,:\-])\t|\t([\s\]},#:]|$)|&\S+\t",
         "tabs among blanks",
     ),
     (
@@ -66,6 +66,10 @@ const TAKEN: &[(&str, &str)] = &[
         "signs in anchors and tags",
     ),
     (r"&[\w-]+:", "an anchor with a colon"),
+    (
+        r"&[\w-]+[\[{]",
+        "an anchor without a blank before a bracket",
+    ),
     (r"(?s)[\[{].*\n[^\n]*:", "a key of two lines in brackets"),
     (
         r"^\s*(--- )?[>|][-+0-9]*\s*\n\S",
@@ -76,20 +80,28 @@ const TAKEN: &[(&str, &str)] = &[
 /// Texts that PyYAML reads and this reader refuses.
 const REFUSED: &[(&str, &str)] = &[
     (r#"['"\]}\[{,]#"#, "a comment without a blank before it"),
-    (r"[\[{ ]-[\]}]", "a lone dash in brackets"),
+    (r"[\[{ ,]-[\],}]", "a lone dash in brackets"),
+    (
+        r"\\\n\t+\n",
+        "tabs alone after a line break that is escaped",
+    ),
     (r"[\[{]\? :", "a key and a value of nothing in brackets"),
     (
         r"(?m)[>|][+-]?[2-9]\n *#",
         "a comment before the text of a block that says its indentation",
     ),
     (
-        r#"(?s)'[^']*\n\S|"(\\.|[^"\\])*\n\S"#,
+        r#"(?s)'[^']*\n\t*\S|"(\\.|[^"\\])*\n\t*\S"#,
         "quoted text that goes on in the first column",
+    ),
+    (
+        r#"(?m)^ +.*: ['"][^'"\n]*\n *[^ ]"#,
+        "quoted text that goes on left of where it belongs",
     ),
     (r"\d{20}:", "a key that is a number beyond 64 bits"),
     (r"&\w+:", "an anchor with a colon"),
     (
-        r"(?m)[:-]\s*\n[>|]",
+        r"(?m)([:-]|!\S+)\s*\n[>|]",
         "a block that starts in the first column",
     ),
 ];
@@ -97,10 +109,14 @@ const REFUSED: &[(&str, &str)] = &[
 /// Texts that are read otherwise.
 const OTHERWISE: &[(&str, &str)] = &[
     (
-        r"[\[{]\?",
+        r"[\[{,]\s*\?",
         "a question mark in brackets, which starts a key in version 1.1",
     ),
     (r"&[\w-]+:", "an anchor with a colon"),
+    (
+        r"&\w*[^\w\s,\[\]{}-]",
+        "an anchor with signs, which are its text in version 1.1",
+    ),
     (
         r"^\s*(--- )?[>|][-+0-9]*\s*\n#",
         "a block at the root whose text starts in the first column",
