@@ -19,7 +19,8 @@
 #
 # KUBECONFIG                               of a cluster administrator; other users: cluster-pki.sh
 # POLYAXON_E2E_CLUSTER                     `testbed` or `existing`
-# POLYAXON_E2E_CLUSTER_GATEWAY             address of this machine that pods reach, for servers of tests
+# POLYAXON_E2E_CLUSTER_GATEWAY             address of this machine that pods reach, for servers of tests;
+#                                          without it (existing) those that need one fail
 # POLYAXON_E2E_CLUSTER_REGISTRY            plain HTTP; has the base images, and is the mirror for them
 # POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY    TLS and password
 # POLYAXON_E2E_CLUSTER_CA                  file: the authority that signed its certificate
