@@ -114,12 +114,24 @@ impl Cluster {
 
     /// What a container wrote.
     pub(crate) async fn log(&self, key: &AttemptKey, container: &str, follow: bool) -> String {
-        use futures::StreamExt as _;
-        let mut pieces = self.executor.logs(key, container, follow);
-        let mut text = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            text.extend_from_slice(&piece.expect("a piece").data);
-        }
+        use futures::TryStreamExt as _;
+        let started = std::time::Instant::now();
+        let text = loop {
+            let pieces = self.executor.logs(key, container, follow);
+            match pieces.try_collect::<Vec<_>>().await {
+                Ok(pieces) => {
+                    break pieces
+                        .iter()
+                        .flat_map(|piece| piece.data.to_vec())
+                        .collect();
+                }
+                // It is read anew, as an agent does: the end of a pod is told later than that of its log.
+                Err(polyaxon_agent::executor::ExecutorError::Unavailable { .. })
+                    if started.elapsed() < LIMIT => {}
+                Err(error) => panic!("the log of `{container}`: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
         String::from_utf8(text).expect("text")
     }
 
