@@ -214,6 +214,8 @@ built after "http://$POLYAXON_E2E_CLUSTER_REGISTRY"
 ok "the node crashes and comes back"
 settled "after a crash of the node"
 
+# It ends with the cluster that its nodes are of.
+"$here/kwok.sh" up 1
 seconds=$SECONDS
 "$here/cluster.sh" down
 seconds=$((SECONDS - seconds))

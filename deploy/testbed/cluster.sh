@@ -159,7 +159,7 @@ down() {
     [ -z "$owner" ] || [ "$owner" = "$cluster_dir" ] || return 0
     end KILL "${control_plane[@]}" "${on_node[@]}" "${others[@]}"
     # Simulated nodes went with the API server.
-    "$here/kwok.sh" down
+    "$here/kwok.sh" down || say "kwok does not end by itself, its log is \`$cluster_dir/services/kwok/log\`"
     end TERM "${registries[@]}"
     kill_pods
     unmount "$cluster_run" "$cluster_dir"
