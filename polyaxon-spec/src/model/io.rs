@@ -85,7 +85,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 }
 
 /// Names that templates use for something else.
-const RESERVED: &[&str] = &["globals", "params", "connections"];
+pub(crate) const RESERVED: &[&str] = &["globals", "params", "connections"];
 
 /// An input or output.
 pub(crate) static IO: Model = Model::new(

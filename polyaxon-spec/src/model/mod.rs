@@ -23,7 +23,7 @@ mod table;
 
 pub use init::{Git, Init, bad_image};
 pub use io::{Io, Param};
-pub(crate) use io::{param, read_ios};
+pub(crate) use io::{RESERVED, param, read_ios};
 pub use run::Environment;
 pub use sections::{Plugins, Termination};
 pub use suggest::nearest;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Declaration, Params, Section, coerce, coerce_now, declarations, type_of};
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::model;
+use crate::model::{self, RESERVED};
 
 /// Checks params against the document of a compiled operation: required ones are there, values fit their
 /// types, and undeclared ones are allowed. Values that are templates or references are checked once they
@@ -36,6 +36,10 @@ pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
         {
             continue;
         }
+        if RESERVED.contains(&name.as_str()) {
+            errors.push(reserved(name));
+            continue;
+        }
         let refused = match param.context_only {
             Some(true) => false,
             Some(false) => true,
@@ -46,6 +50,16 @@ pub fn check_document(document: &Value, params: &Params) -> Result<(), Report> {
         }
     }
     Report::from_diagnostics(errors).map_or(Ok(()), Err)
+}
+
+/// Templates know these names already, so that the value could not be read.
+fn reserved(name: &str) -> Diagnostic {
+    Diagnostic::error(
+        Code::BadIo,
+        format!("`{name}` cannot be the name of a param: templates use it for something else"),
+    )
+    .in_field(format!("params.{name}"))
+    .with_help("choose another name")
 }
 
 fn value_error(declaration: &Declaration, value: Option<&Value>) -> Option<Diagnostic> {
