@@ -28,6 +28,9 @@ pub enum TypeError {
     /// A field of a structured value is wrong.
     #[error("{0}")]
     Field(String),
+    /// A type of types of types.
+    #[error("the type is nested deeper than {} levels", parse::MAX_DEPTH)]
+    TooDeep,
     /// A type that does not exist.
     #[error("`{0}` is not a type; write one of {list}", list = NAMES.join(", "))]
     Unknown(String),

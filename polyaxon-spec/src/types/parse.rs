@@ -9,7 +9,7 @@ use crate::template::literal;
 const MAX_SHOWN: usize = 60;
 
 /// Deepest nesting of a type.
-const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 
 /// A text as an error shows it.
 fn shortened(text: &str) -> String {
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str, depth: usize) -> Result<IoType, TypeError> {
     let text = text.strip_prefix("typing.").unwrap_or(text);
     let unknown = || TypeError::Unknown(shortened(text));
     if depth > MAX_DEPTH {
-        return Err(unknown());
+        return Err(TypeError::TooDeep);
     }
     let Some((outer, inner)) = text.split_once('[') else {
         let name = match text {

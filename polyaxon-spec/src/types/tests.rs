@@ -187,6 +187,14 @@ fn other_defaults_are_converted(#[case] name: &str, #[case] value: Value) {
 }
 
 #[test]
+fn a_type_that_is_nested_too_deep_is_said_so() {
+    let name = format!("{}int{}", "List[".repeat(9), "]".repeat(9));
+    assert_eq!(IoType::parse(Some(&name), false), Err(TypeError::TooDeep));
+    let name = format!("{}int{}", "List[".repeat(8), "]".repeat(8));
+    assert!(IoType::parse(Some(&name), false).is_ok());
+}
+
+#[test]
 fn lists_come_from_the_flag_too() {
     let list = IoType::parse(Some("float"), true).expect("a known type");
     assert_eq!(list.coerce(&json!("[1.5]")), Ok(json!([1.5])));

@@ -32,7 +32,7 @@ pub const MAX_EXPANDED_BYTES: usize = 4 << 20;
 ///
 /// Scalars mean what version 1.1 says; their places follow version 1.2. So a quoted text whose next line stands in the first
 /// column is refused, with a word on what to do, and tabs or anchors with signs in places where 1.1 has an error are
-/// taken. The differential test lists all classes that are known; it finds about one text of another in 250,000.
+/// taken. The differential test lists all classes that are known; it finds about one more text in 250,000.
 pub fn read(source: &Source) -> Result<(Node, Vec<Diagnostic>), Report> {
     source.check()?;
     let source = Arc::new(source.clone());
