@@ -9,10 +9,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 
 use super::*;
-use crate::executor::{Created, ExecutorError, Found, LogPiece, Seen};
+use crate::executor::{Created, ExecutorError, Found, LogPiece, Sights};
 use crate::planning::AttemptPlan;
 use polyaxon_registry::ImageSize;
 
@@ -91,7 +90,7 @@ impl Executor for OneFile {
     async fn create(&self, _: &AttemptPlan) -> Result<Created, ExecutorError> {
         unreachable!()
     }
-    async fn run(&self, _: Arc<AttemptPlan>, _: mpsc::Sender<Seen>) -> Result<(), ExecutorError> {
+    async fn run(&self, _: Arc<AttemptPlan>, _: Sights) -> Result<(), ExecutorError> {
         unreachable!()
     }
     async fn stop(&self, _: &AttemptKey) -> Result<(), ExecutorError> {

@@ -184,6 +184,7 @@ impl Driver {
             LinkEvent::Synced {
                 epoch,
                 directives,
+                is_last,
                 taken,
             } => {
                 self.epoch = epoch;
@@ -191,7 +192,7 @@ impl Driver {
                     self.obey(directive);
                 }
                 let _gone_at_shutdown = taken.send(());
-                if let Some(ready) = self.ready.take() {
+                if is_last && let Some(ready) = self.ready.take() {
                     ready();
                 }
             }

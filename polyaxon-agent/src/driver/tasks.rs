@@ -12,7 +12,7 @@ use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::build_report::{self, BuildObserver};
 use crate::confirmation::Confirmer;
-use crate::executor::{Created, Ending, Executor, ExecutorError, Observation, Seen};
+use crate::executor::{Created, Ending, Executor, ExecutorError, Observation, Seen, Sights};
 use crate::failpoint::Failpoint;
 use crate::health::Vitals;
 use crate::hub::Standing;
@@ -89,13 +89,13 @@ impl Tools {
         };
         let mut backoff = self.ambience.backoff();
         loop {
-            let (sender, mut seen) = mpsc::channel(64);
+            let (sights, mut told) = Sights::new();
             let listen = async {
-                while let Some(next) = seen.recv().await {
+                while let Some(next) = told.next().await {
                     followers.take(next);
                 }
             };
-            let (result, ()) = tokio::join!(self.executor.run(Arc::clone(&plan), sender), listen);
+            let (result, ()) = tokio::join!(self.executor.run(Arc::clone(&plan), sights), listen);
             match result {
                 Ok(()) => break,
                 Err(ExecutorError::Unavailable { action, reason }) => {

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod kubernetes;
+mod sights;
 mod tail;
 
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use polyaxon_registry::Confirmation;
-use tokio::sync::mpsc;
 
+pub use self::sights::{Sights, Told};
 use crate::attempt::AttemptKey;
 use crate::classify::PlatformState;
 use crate::planning::AttemptPlan;
@@ -202,11 +203,7 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Brings the attempt to its end and says what is seen, until it has ended. Dropping the
     /// future leaves the containers alone; calling it again goes on from where they are.
-    async fn run(
-        &self,
-        plan: Arc<AttemptPlan>,
-        seen: mpsc::Sender<Seen>,
-    ) -> Result<(), ExecutorError>;
+    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError>;
 
     /// Ends the attempt: asks its processes first, kills what does not go.
     async fn stop(&self, key: &AttemptKey) -> Result<(), ExecutorError>;

@@ -36,12 +36,14 @@ fn trust(renew_every: Duration) -> Duration {
 pub enum LinkEvent {
     /// A session is open: say what exists. Nothing is leased before.
     Inventory(oneshot::Sender<Vec<InventoryItem>>),
-    /// What the hub made of it.
+    /// What the hub made of it, or of a part of it.
     Synced {
         /// Number of the session, which only grows.
         epoch: u64,
         /// What to do with what exists.
         directives: Vec<Directive>,
+        /// Nothing of it follows.
+        is_last: bool,
         /// Answered when that is taken in.
         taken: oneshot::Sender<()>,
     },
@@ -172,46 +174,43 @@ impl Link {
         Ok((session, renew_every))
     }
 
-    /// Syncs, and returns once what the hub made of it is taken in.
+    /// Syncs, and returns once what the hub made of it is taken in. That is done page by page: what is to be known of
+    /// thousands of runs is much more than what is kept of them.
     async fn compare(&self, session: &Session, renew_every: Duration) -> Result<(), HubError> {
         let asked = Instant::now();
-        let directives = self.sync(session).await?;
-        self.standing.confirm(asked, trust(renew_every));
-        let (taken, done) = oneshot::channel();
-        let synced = LinkEvent::Synced {
-            epoch: session.epoch,
-            directives,
-            taken,
-        };
-        let _shutdown = self.events.send(synced).await;
-        let _shutdown = done.await;
-        Ok(())
-    }
-
-    async fn sync(&self, session: &Session) -> Result<Vec<Directive>, HubError> {
         let (sender, receiver) = oneshot::channel();
         let _shutdown = self.events.send(LinkEvent::Inventory(sender)).await;
         let items = receiver
             .await
             .map_err(|_| HubError::Unavailable("the inventory is not known".to_owned()))?;
-        let mut pages: Vec<&[InventoryItem]> = items.chunks(PAGE).collect();
-        if pages.is_empty() {
-            pages.push(&[]);
-        }
-        let last = pages.len() - 1;
-        let mut directives = Vec::new();
-        for (number, page) in pages.into_iter().enumerate() {
+        let mut items = items.into_iter();
+        loop {
+            let page: Vec<InventoryItem> = items.by_ref().take(PAGE).collect();
+            let is_last = items.len() == 0;
             let answer = self
                 .hub
                 .sync(SyncRequest {
                     session: Some(session.clone()),
-                    items: page.to_vec(),
-                    last_page: number == last,
+                    items: page,
+                    last_page: is_last,
                 })
                 .await?;
-            directives.extend(answer.directives);
+            if is_last {
+                self.standing.confirm(asked, trust(renew_every));
+            }
+            let (taken, done) = oneshot::channel();
+            let synced = LinkEvent::Synced {
+                epoch: session.epoch,
+                directives: answer.directives,
+                is_last,
+                taken,
+            };
+            let _shutdown = self.events.send(synced).await;
+            let _shutdown = done.await;
+            if is_last {
+                return Ok(());
+            }
         }
-        Ok(directives)
     }
 
     /// Renews, leases and listens until the session is of no use any more; says why.

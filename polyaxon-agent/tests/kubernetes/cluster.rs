@@ -7,11 +7,11 @@ use std::time::Duration;
 use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::config::UserNamespaces;
 use polyaxon_agent::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
-use polyaxon_agent::executor::{Ending, Executor, Isolation, Observation, Seen};
+use polyaxon_agent::executor::{Ending, Executor, Isolation, Observation, Seen, Sights, Told};
 use polyaxon_agent::planning::AttemptPlan;
 use polyaxon_spec::plan::{ContainerPlan, MAIN, PodPlan};
 use serde_json::Value;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Longest wait for anything.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -105,7 +105,7 @@ impl Cluster {
     }
 
     pub(crate) fn watch(&self, plan: AttemptPlan) -> Watch {
-        let (sender, seen) = mpsc::channel(64);
+        let (sender, seen) = Sights::new();
         let (executor, plan) = (Arc::clone(&self.executor), Arc::new(plan));
         let key = plan.key.clone();
         tokio::spawn(async move { executor.run(plan, sender).await });
@@ -174,13 +174,13 @@ impl Drop for Cluster {
 
 /// What is told of an attempt.
 pub(crate) struct Watch {
-    pub(crate) seen: mpsc::Receiver<Seen>,
+    pub(crate) seen: Told,
     pub(crate) key: AttemptKey,
 }
 
 impl Watch {
     pub(crate) async fn next(&mut self) -> Seen {
-        tokio::time::timeout(LIMIT, self.seen.recv())
+        tokio::time::timeout(LIMIT, self.seen.next())
             .await
             .expect("nothing is told any more")
             .expect("the watch ended")

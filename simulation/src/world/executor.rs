@@ -9,10 +9,9 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::executor::{
-    Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen,
+    Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen, Sights,
 };
 use polyaxon_agent::planning::AttemptPlan;
-use tokio::sync::mpsc;
 
 use super::World;
 use super::cluster::{Cluster, Creation, View};
@@ -90,11 +89,7 @@ impl Executor for SimExecutor {
         })
     }
 
-    async fn run(
-        &self,
-        plan: Arc<AttemptPlan>,
-        seen: mpsc::Sender<Seen>,
-    ) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let key = &plan.key;
         let mut started = false;
         loop {
@@ -102,8 +97,8 @@ impl Executor for SimExecutor {
             let view = self.cluster.view(key);
             if matches!(view, View::Running(_) | View::Ended(_)) && !started {
                 started = true;
-                let _dropped = seen.send(Seen::Container(MAIN.to_owned())).await;
-                let _dropped = seen.send(Seen::Attempt(Observation::Running)).await;
+                seen.tell(Seen::Container(MAIN.to_owned()));
+                seen.tell(Seen::Attempt(Observation::Running));
             }
             let early = self.world.has(Plant::EarlyEnd) && matches!(view, View::Running(_));
             let end = match view {
@@ -114,7 +109,7 @@ impl Executor for SimExecutor {
             };
             if let Some(end) = end {
                 self.after().await;
-                let _dropped = seen.send(Seen::Attempt(end)).await;
+                seen.tell(Seen::Attempt(end));
                 return Ok(());
             }
             let next = match view {

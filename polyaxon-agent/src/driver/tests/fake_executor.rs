@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::attempt::AttemptKey;
 use crate::executor::{
     Created, Ending, Executor, ExecutorError, Found, Isolation, LogPiece, Observation, Phase, Seen,
+    Sights,
 };
 use crate::planning::AttemptPlan;
 
@@ -94,17 +95,13 @@ impl Executor for FakeExecutor {
         })
     }
 
-    async fn run(
-        &self,
-        plan: Arc<AttemptPlan>,
-        seen: mpsc::Sender<Seen>,
-    ) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let main = "polyaxon-main".to_owned();
-        let _ = seen.send(Seen::Container(main.clone())).await;
+        seen.tell(Seen::Container(main.clone()));
         if plan.build.is_some() {
-            let _ = seen.send(Seen::Isolation(Isolation::UserNamespace)).await;
+            seen.tell(Seen::Isolation(Isolation::UserNamespace));
         }
-        let _ = seen.send(Seen::Attempt(Observation::Running)).await;
+        seen.tell(Seen::Attempt(Observation::Running));
         let mut end = self.end.subscribe();
         let exit_code = end
             .wait_for(Option::is_some)
@@ -116,7 +113,7 @@ impl Executor for FakeExecutor {
             last_lines: vec!["last".to_owned()],
             ..Ending::default()
         };
-        let _ = seen.send(Seen::Attempt(Observation::Ended(ending))).await;
+        seen.tell(Seen::Attempt(Observation::Ended(ending)));
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use bollard::query_parameters::{
 use futures::StreamExt;
 use futures::future::join_all;
 use polyaxon_spec::plan::{ContainerPlan, Role};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::failure::{existing, said, settled, status, unavailable};
@@ -20,7 +19,7 @@ use super::inventory::has_ended;
 use super::labels::{self, Labels};
 use super::{Control, EngineExecutor, container, output, volumes};
 use crate::config::Network;
-use crate::executor::{Ending, ExecutorError, Observation, Seen};
+use crate::executor::{Ending, ExecutorError, Observation, Seen, Sights};
 use crate::planning::AttemptPlan;
 
 /// Lines of a failed container's log that go into the report.
@@ -55,7 +54,7 @@ pub(super) struct Life<'a> {
     engine: &'a EngineExecutor,
     plan: &'a AttemptPlan,
     control: &'a Control,
-    seen: &'a mpsc::Sender<Seen>,
+    seen: &'a Sights,
 }
 
 impl<'a> Life<'a> {
@@ -63,7 +62,7 @@ impl<'a> Life<'a> {
         engine: &'a EngineExecutor,
         plan: &'a AttemptPlan,
         control: &'a Control,
-        seen: &'a mpsc::Sender<Seen>,
+        seen: &'a Sights,
     ) -> Self {
         Self {
             engine,
@@ -79,7 +78,7 @@ impl<'a> Life<'a> {
             Err(End::Vanished) => Observation::Vanished,
             Err(End::Executor(error)) => return Err(error),
         };
-        self.say(Seen::Attempt(observation)).await;
+        self.say(Seen::Attempt(observation));
         Ok(())
     }
 
@@ -109,7 +108,7 @@ impl<'a> Life<'a> {
             self.sidecar(sidecar, was_started).await?;
         }
         self.start_main(main, was_started).await?;
-        self.say(Seen::Attempt(Observation::Running)).await;
+        self.say(Seen::Attempt(Observation::Running));
         for sidecar in &others {
             self.sidecar(sidecar, was_started).await?;
         }
@@ -119,8 +118,8 @@ impl<'a> Life<'a> {
         Ok(self.ending(main, &state).await)
     }
 
-    async fn say(&self, seen: Seen) {
-        let _nobody_listens_any_more = self.seen.send(seen).await;
+    fn say(&self, seen: Seen) {
+        self.seen.tell(seen);
     }
 
     /// Main starts at most once in an attempt, whatever happens to its container afterwards: a
@@ -162,7 +161,7 @@ impl<'a> Life<'a> {
     async fn init(&self, init: &ContainerPlan, was_done: bool) -> Result<(), End> {
         if was_done {
             if self.look(init).await?.is_some() {
-                self.say(Seen::Container(init.name.clone())).await;
+                self.say(Seen::Container(init.name.clone()));
             }
             return Ok(());
         }
@@ -179,7 +178,7 @@ impl<'a> Life<'a> {
             && let Some(found) = self.look(main).await?
             && is_started(&found)
         {
-            self.say(Seen::Container(main.name.clone())).await;
+            self.say(Seen::Container(main.name.clone()));
             return Ok(());
         }
         self.start(main, Some(self.marker())).await
@@ -188,7 +187,7 @@ impl<'a> Life<'a> {
     async fn sidecar(&self, sidecar: &ContainerPlan, was_started: bool) -> Result<(), End> {
         if was_started {
             if self.look(sidecar).await?.is_some() {
-                self.say(Seen::Container(sidecar.name.clone())).await;
+                self.say(Seen::Container(sidecar.name.clone()));
                 return Ok(());
             }
             if sidecar.role == Role::Sidecar {
@@ -238,7 +237,7 @@ impl<'a> Life<'a> {
         let name = container::name(self.plan, planned);
         let found = self.look(planned).await?;
         if found.as_ref().is_some_and(is_started) {
-            self.say(Seen::Container(planned.name.clone())).await;
+            self.say(Seen::Container(planned.name.clone()));
             return Ok(());
         }
         if found.is_none() {
@@ -268,7 +267,7 @@ impl<'a> Life<'a> {
             }
             Err(error) => return Err(unavailable(format!("starting `{name}`"))(error).into()),
         }
-        self.say(Seen::Container(planned.name.clone())).await;
+        self.say(Seen::Container(planned.name.clone()));
         Ok(())
     }
 
@@ -295,8 +294,7 @@ impl<'a> Life<'a> {
                     self.say(Seen::Attempt(Observation::Waiting {
                         reason: "ImagePull".to_owned(),
                         message: format!("pulling the image `{image}`"),
-                    }))
-                    .await;
+                    }));
                     pull.await
                 }
             }

@@ -33,7 +33,6 @@ use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
 use bollard::{ClientVersion, Docker};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::failure::{existing, unavailable};
@@ -42,7 +41,7 @@ use self::images::Images;
 use self::labels::Labels;
 use self::objects::Objects;
 pub use self::options::{EngineOptions, PodImage, usual_sockets};
-use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen};
+use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen, Sights};
 use crate::attempt::AttemptKey;
 use crate::planning::AttemptPlan;
 
@@ -184,14 +183,10 @@ impl Executor for EngineExecutor {
         })
     }
 
-    async fn run(
-        &self,
-        plan: Arc<AttemptPlan>,
-        seen: mpsc::Sender<Seen>,
-    ) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         if plan.build.is_some() {
             let isolation = isolation::isolation(&self.docker).await;
-            let _nobody_listens_any_more = seen.send(Seen::Isolation(isolation)).await;
+            seen.tell(Seen::Isolation(isolation));
         }
         let control = self.control(&plan.key);
         life::Life::new(self, &plan, &control, &seen).run().await

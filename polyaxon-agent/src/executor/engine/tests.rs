@@ -8,12 +8,11 @@ use bollard::Docker;
 use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveContainerOptionsBuilder};
 use futures::{StreamExt, TryStreamExt};
 use polyaxon_spec::plan::{ContainerPlan, EnvVar, Mount, PodPlan, Role, VolumePlan, VolumeSource};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::config::Network;
-use crate::executor::{Ending, Observation, Phase};
+use crate::executor::{Ending, Observation, Phase, Sights, Told};
 
 const IMAGE: &str = "localhost/polyaxon-agent-test:latest";
 const REASON: &str = "needs a container engine: POLYAXON_ENGINE_SOCKET";
@@ -199,24 +198,24 @@ fn main_of(script: &str) -> PodPlan {
 fn start(
     executor: &Arc<EngineExecutor>,
     plan: &Arc<AttemptPlan>,
-) -> (JoinHandle<Result<(), ExecutorError>>, mpsc::Receiver<Seen>) {
-    let (sender, receiver) = mpsc::channel(64);
+) -> (JoinHandle<Result<(), ExecutorError>>, Told) {
+    let (sender, receiver) = Sights::new();
     let (executor, plan) = (Arc::clone(executor), Arc::clone(plan));
     let task = tokio::spawn(async move { executor.run(plan, sender).await });
     (task, receiver)
 }
 
-async fn all(mut seen: mpsc::Receiver<Seen>) -> Vec<Seen> {
+async fn all(mut seen: Told) -> Vec<Seen> {
     let mut all = Vec::new();
-    while let Some(next) = seen.recv().await {
+    while let Some(next) = seen.next().await {
         all.push(next);
     }
     all
 }
 
-async fn until_running(seen: &mut mpsc::Receiver<Seen>) {
+async fn until_running(seen: &mut Told) {
     loop {
-        match seen.recv().await {
+        match seen.next().await {
             Some(Seen::Attempt(Observation::Running)) => return,
             Some(Seen::Container(_) | Seen::Attempt(Observation::Waiting { .. })) => {}
             other => panic!("it does not run: {other:?}"),

@@ -18,10 +18,14 @@ use tokio::task::JoinSet;
 use super::kept::{Folded, Kept};
 use super::labels::{self, Owner};
 use super::observe::Note;
+use super::thin::Thin;
 use crate::attempt::AttemptKey;
 
 /// Time between two looks for what nobody stands for.
 pub(super) const SWEEP: Duration = Duration::from_mins(1);
+
+/// Objects of one page of a list.
+pub(super) const PAGE: u32 = 200;
 
 /// How long a watch may say nothing at all before it is opened again, in seconds.
 const WATCH: u32 = 290;
@@ -92,10 +96,11 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         let selected = watcher::Config::default()
             .labels(&labels::selector(&self.agent))
+            .page_size(PAGE)
             .timeout(WATCH);
         for namespace in namespaces {
-            let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
-            let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+            let jobs: Api<Thin<Job>> = Api::namespaced(client.clone(), namespace);
+            let pods: Api<Thin<Pod>> = Api::namespaced(client.clone(), namespace);
             let warnings: Api<Warning> = Api::namespaced(client.clone(), namespace);
             tasks.spawn(Arc::clone(self).follow(jobs, selected.clone(), namespace.clone()));
             tasks.spawn(Arc::clone(self).follow(pods, selected.clone(), namespace.clone()));
@@ -363,7 +368,7 @@ mod tests {
         let cluster = Arc::new(Cluster::new("me", &["builds".to_owned()]));
         let [old, both, new] = ["old", "both", "new"].map(|run| AttemptKey::new(run, 1));
         let mut changes = cluster.subscribe(&old);
-        let jobs: Api<Job> = Api::namespaced(client, "builds");
+        let jobs: Api<Thin<Job>> = Api::namespaced(client, "builds");
         let watching = tokio::spawn(Arc::clone(&cluster).follow(
             jobs,
             watcher::Config::default(),

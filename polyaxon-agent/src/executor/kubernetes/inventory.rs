@@ -7,27 +7,26 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::ListParams;
 
+use super::cluster::PAGE;
 use super::failure::unavailable;
 use super::kind::Kind;
 use super::labels::{self, Owner};
 use super::removal::has_condition;
+use super::thin::Thin;
 use super::{ExecutorError, Found, KubernetesExecutor};
 use crate::attempt::AttemptKey;
 use crate::executor::Phase;
-
-/// Objects of one page.
-const PAGE: u32 = 500;
 
 impl KubernetesExecutor {
     /// Every attempt whose objects we still hold; one without our finalizer is nobody's any more.
     pub(super) async fn take_inventory(&self) -> Result<Vec<Found>, ExecutorError> {
         let mut all: IndexMap<AttemptKey, Found> = IndexMap::new();
         for namespace in self.options.namespaces() {
-            self.each(self.jobs(&namespace), &namespace, |job: &Job| {
+            self.each(&namespace, |Thin(job): &Thin<Job>| {
                 self.add(&mut all, &namespace, &job.metadata, phase_of_job(job));
             })
             .await?;
-            self.each(self.pods(&namespace), &namespace, |pod: &Pod| {
+            self.each(&namespace, |Thin(pod): &Thin<Pod>| {
                 self.add(&mut all, &namespace, &pod.metadata, phase_of_pod(pod));
             })
             .await?;
@@ -38,10 +37,10 @@ impl KubernetesExecutor {
     /// Lists what is of this agent, page by page.
     async fn each<K: Kind>(
         &self,
-        api: Api<K>,
         namespace: &str,
         mut take: impl FnMut(&K),
     ) -> Result<(), ExecutorError> {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
         let mut page = ListParams::default()
             .labels(&labels::selector(&self.options.agent))
             .limit(PAGE);

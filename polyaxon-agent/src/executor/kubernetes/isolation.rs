@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::OnceCell;
 
 use super::KubernetesExecutor;
-use crate::executor::{Isolation, Seen};
+use crate::executor::{Isolation, Seen, Sights};
 use crate::planning::AttemptPlan;
 
 /// What is known of nodes, by name, as long as the process lives.
@@ -53,7 +53,7 @@ fn wish(pod: &Pod) -> Wish {
 
 impl KubernetesExecutor {
     /// Tells what stands between a build and its node, once it has one.
-    pub(super) async fn tell_isolation(&self, plan: &AttemptPlan, seen: &mpsc::Sender<Seen>) {
+    pub(super) async fn tell_isolation(&self, plan: &AttemptPlan, seen: &Sights) {
         if plan.build.is_none() {
             return;
         }
@@ -63,14 +63,14 @@ impl KubernetesExecutor {
             let pod = self.cluster.snapshot(&plan.key).pod;
             match pod.map_or(Wish::Early, |pod| wish(&pod)) {
                 Wish::None => break Isolation::DroppedCapabilities,
-                Wish::Of(node) => break self.isolation_on(&node).await,
+                Wish::Of(node) => break Box::pin(self.isolation_on(&node)).await,
                 Wish::Early => {}
             }
             if changes.changed().await.is_err() {
                 return;
             }
         };
-        let _nobody_listens_any_more = seen.send(Seen::Isolation(isolation)).await;
+        seen.tell(Seen::Isolation(isolation));
     }
 
     /// What a pod gets on the node that asks for a user namespace; the lesser where nobody knows.

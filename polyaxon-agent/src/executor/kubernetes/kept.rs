@@ -15,6 +15,7 @@ use super::cluster::Cluster;
 use super::kind::Kind;
 use super::labels;
 use super::observe::Note;
+use super::thin::Thin;
 
 /// Start of the names of Jobs and their pods.
 const OBJECT_PREFIX: &str = "plx-operation-";
@@ -203,6 +204,25 @@ impl Kept for Pod {
             slot.pods.retain(|name, _| names.contains(name));
             slot.pods.len() != before
         });
+    }
+}
+
+impl<K: Kept> Kept for Thin<K>
+where
+    Self: Kind,
+{
+    const KIND: &'static str = <K as Kept>::KIND;
+
+    fn put(self, cluster: &Cluster) {
+        self.0.put(cluster);
+    }
+
+    fn drop_from(self, cluster: &Cluster) {
+        self.0.drop_from(cluster);
+    }
+
+    fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>) {
+        K::retain(cluster, namespace, names);
     }
 }
 

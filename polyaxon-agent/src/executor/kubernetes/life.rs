@@ -8,7 +8,6 @@ use std::time::Duration;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::cluster::Snapshot;
@@ -16,7 +15,7 @@ use super::observe::{Trouble, TroubleKind, View, look};
 use super::output::{self, Source};
 use super::{ExecutorError, KubernetesExecutor};
 use crate::classify::{ContainerState, PlatformState};
-use crate::executor::{Ending, Observation, Seen};
+use crate::executor::{Ending, Observation, Seen, Sights};
 use crate::planning::AttemptPlan;
 
 /// Lines of a failed container's log that go into the report.
@@ -44,7 +43,7 @@ pub(super) struct Life<'a> {
     executor: &'a KubernetesExecutor,
     plan: &'a AttemptPlan,
     main: &'a str,
-    seen: &'a mpsc::Sender<Seen>,
+    seen: &'a Sights,
     told: HashSet<String>,
     running: bool,
     /// Reason of the status that is shown.
@@ -67,7 +66,7 @@ impl<'a> Life<'a> {
         executor: &'a KubernetesExecutor,
         plan: &'a AttemptPlan,
         main: &'a str,
-        seen: &'a mpsc::Sender<Seen>,
+        seen: &'a Sights,
     ) -> Self {
         Self {
             executor,
@@ -94,14 +93,16 @@ impl<'a> Life<'a> {
         loop {
             changes.mark_unchanged();
             let Some(there) = self.look().await? else {
-                self.say(Observation::Vanished).await;
+                self.say(Observation::Vanished);
                 return Ok(());
             };
             if let Some(ending) = self.step(&there).await? {
-                self.say(Observation::Ended(ending)).await;
+                self.say(Observation::Ended(ending));
                 return Ok(());
             }
             let again = if there.is_late { SOON } else { LOOK };
+            // What is waited for takes long, and what there was takes room.
+            drop(there);
             let due = self.due().unwrap_or(again).min(again);
             tokio::select! {
                 _ = changes.changed() => {}
@@ -110,8 +111,8 @@ impl<'a> Life<'a> {
         }
     }
 
-    async fn say(&self, observation: Observation) {
-        let _nobody_listens_any_more = self.seen.send(Seen::Attempt(observation)).await;
+    fn say(&self, observation: Observation) {
+        self.seen.tell(Seen::Attempt(observation));
     }
 
     /// What there is; `None`: nothing of it any more.
@@ -132,7 +133,9 @@ impl<'a> Life<'a> {
         let job = match job {
             Some(job) => Some(job),
             // That something is gone counts only in the words of the API server.
-            None => self.executor.own_job(&namespace, key).await?.map(Arc::new),
+            None => Box::pin(self.executor.own_job(&namespace, key))
+                .await?
+                .map(Arc::new),
         };
         let job = match (job, &pod) {
             (Some(job), _) => job,
@@ -153,7 +156,7 @@ impl<'a> Life<'a> {
         let sight = look(self.main, &job, pod.as_deref(), &notes);
         for container in sight.containers {
             if self.told.insert(container.clone()) {
-                let _nobody_listens_any_more = self.seen.send(Seen::Container(container)).await;
+                self.seen.tell(Seen::Container(container));
             }
         }
         Ok(Some(There {
@@ -171,23 +174,23 @@ impl<'a> Life<'a> {
             View::Starting => {
                 self.trouble = None;
                 if self.shown.take().is_some() {
-                    self.say(Observation::Starting).await;
+                    self.say(Observation::Starting);
                 }
             }
-            View::Waiting(trouble) => return self.wait(there, trouble).await,
-            View::Running | View::Finishing => self.tell_running().await,
+            View::Waiting(trouble) => return Box::pin(self.wait(there, trouble)).await,
+            View::Running | View::Finishing => self.tell_running(),
             View::Leftovers => {
-                self.tell_running().await;
+                self.tell_running();
                 let since = *self.leftovers.get_or_insert_with(Instant::now);
                 if since.elapsed() >= LEFTOVERS {
-                    self.end_pods().await?;
+                    Box::pin(self.end_pods()).await?;
                 }
             }
-            View::Deleting => self.end_pods().await?,
+            View::Deleting => Box::pin(self.end_pods()).await?,
             View::Ended(ending) => {
                 let mut ending = ending.clone();
                 if !ending.succeeded() {
-                    ending.last_lines = self.last_lines(there, &ending.container).await;
+                    ending.last_lines = Box::pin(self.last_lines(there, &ending.container)).await;
                 }
                 return Ok(Some(ending));
             }
@@ -195,12 +198,12 @@ impl<'a> Life<'a> {
         Ok(None)
     }
 
-    async fn tell_running(&mut self) {
+    fn tell_running(&mut self) {
         self.trouble = None;
         if !self.running {
             self.running = true;
             self.shown = None;
-            self.say(Observation::Running).await;
+            self.say(Observation::Running);
         }
     }
 
@@ -223,8 +226,7 @@ impl<'a> Life<'a> {
             self.say(Observation::Waiting {
                 reason: trouble.reason.clone(),
                 message: trouble.message.clone(),
-            })
-            .await;
+            });
         }
         if since.elapsed() < self.patience(trouble.kind) {
             return Ok(None);

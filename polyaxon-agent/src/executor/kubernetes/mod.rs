@@ -15,6 +15,7 @@ mod isolation;
 mod kept;
 mod kind;
 mod labels;
+mod lanes;
 mod leader;
 mod life;
 mod objects;
@@ -24,6 +25,7 @@ mod output;
 mod pace;
 mod removal;
 mod statuses;
+mod thin;
 mod turns;
 mod user_namespaces;
 
@@ -40,18 +42,18 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
 use polyaxon_registry::Confirmation;
 use polyaxon_spec::k8s::SIDECAR;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::cluster::{Cluster, SWEEP};
 use self::failure::unavailable;
 use self::isolation::Nodes;
+use self::lanes::Lanes;
 pub use self::options::KubernetesOptions;
 use self::output::Source;
 use self::pace::Pace;
 use self::turns::Turns;
 use self::user_namespaces::Shown;
-use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen};
+use super::{Created, Executor, ExecutorError, Found, LogPiece, Sights};
 use crate::attempt::AttemptKey;
 use crate::config::UserNamespaces;
 use crate::planning::AttemptPlan;
@@ -64,6 +66,8 @@ pub struct KubernetesExecutor {
     pace: Pace,
     /// Who reads outputs.
     turns: Turns,
+    /// The connections over which they do.
+    lanes: Lanes,
     /// Whether builds ask for a user namespace of their own.
     user_namespaces: AtomicBool,
     /// Which nodes really give a pod its own.
@@ -77,7 +81,7 @@ pub struct KubernetesExecutor {
 impl KubernetesExecutor {
     /// Connects to the cluster and begins to watch it.
     pub async fn connect(options: KubernetesOptions) -> Result<Arc<Self>, ExecutorError> {
-        let client = options.client().await?;
+        let (client, lanes) = options.connect().await?;
         let version = client
             .apiserver_version()
             .await
@@ -94,6 +98,7 @@ impl KubernetesExecutor {
             cluster,
             pace: Pace::default(),
             turns,
+            lanes,
             user_namespaces: AtomicBool::new(probing == UserNamespaces::Always),
             nodes: Nodes::default(),
             live: Mutex::default(),
@@ -237,11 +242,7 @@ impl Executor for Arc<KubernetesExecutor> {
         true
     }
 
-    async fn run(
-        &self,
-        plan: Arc<AttemptPlan>,
-        seen: mpsc::Sender<Seen>,
-    ) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let Some(main) = plan.pod.main() else {
             return Err(ExecutorError::Refused(
                 "the run has no main container".to_owned(),
@@ -285,19 +286,26 @@ impl Executor for Arc<KubernetesExecutor> {
                 .turns
                 .take(&executor.cluster, &key, &container, follow)
                 .await;
-            let pieces = match executor.source(&key, &container).await {
-                Ok(source) => turn.open(|follow| output::open(source, follow)).await,
+            // Many wait for a turn; what is needed afterwards is made then.
+            let source = Box::pin(executor.source(&key, &container)).await;
+            let place = executor.lanes.place(&executor.client);
+            let pieces = match source {
+                Ok(source) => {
+                    let client = place.client.clone();
+                    Box::pin(turn.open(|follow| output::open(source, client, follow))).await
+                }
                 Err(error) => Err(error),
             };
-            (pieces, turn)
+            (pieces, turn, place)
         };
         stream::once(opened)
-            .flat_map(|(pieces, turn)| {
+            .flat_map(|(pieces, turn, place)| {
                 let pieces =
                     pieces.unwrap_or_else(|error| stream::once(async { Err(error) }).boxed());
-                // The turn lasts as long as the stream.
+                // They last as long as the stream.
+                let held = (turn, place);
                 pieces.map(move |piece| {
-                    let _held = &turn;
+                    let _held = &held;
                     piece
                 })
             })

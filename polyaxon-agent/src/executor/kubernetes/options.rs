@@ -6,6 +6,8 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use super::lanes::Lanes;
+use super::turns;
 use crate::config::UserNamespaces;
 use crate::executor::ExecutorError;
 
@@ -48,8 +50,8 @@ impl KubernetesOptions {
         all
     }
 
-    /// A client for the cluster; nothing is sent yet.
-    pub(super) async fn client(&self) -> Result<Client, ExecutorError> {
+    /// A client for the cluster, and those for outputs; nothing is sent yet.
+    pub(super) async fn connect(&self) -> Result<(Client, Lanes), ExecutorError> {
         let config = self
             .config()
             .await
@@ -58,10 +60,13 @@ impl KubernetesOptions {
                 reason,
             })?;
         let place = config.cluster_url.to_string();
-        Client::try_from(config).map_err(|error| ExecutorError::Unavailable {
+        let wrong = |reason: String| ExecutorError::Unavailable {
             action: format!("connecting to the cluster at `{place}`"),
-            reason: error.to_string(),
-        })
+            reason,
+        };
+        let lanes = Lanes::new(&config, turns::outputs(self.log_streams)).map_err(wrong)?;
+        let client = Client::try_from(config).map_err(|error| wrong(error.to_string()))?;
+        Ok((client, lanes))
     }
 
     async fn config(&self) -> Result<Config, String> {

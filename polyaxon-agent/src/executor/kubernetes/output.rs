@@ -8,8 +8,8 @@ use futures::stream::{self, BoxStream};
 use futures::{AsyncBufRead, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::LogParams;
+use kube::{Api, Client};
 
 use super::failure::{code, existing, said, unavailable};
 use super::statuses::status_of;
@@ -33,9 +33,11 @@ pub(super) struct Source {
     pub(super) container: String,
 }
 
-/// Output from its start; with `follow` until the container has ended. A kubelet answers when there is some.
+/// Output from its start, over the connection of `client`; with `follow` until the container has ended. A kubelet answers
+/// when there is some.
 pub(super) async fn open(
     source: Source,
+    client: Client,
     follow: bool,
 ) -> Result<BoxStream<'static, Result<LogPiece, ExecutorError>>, ExecutorError> {
     let parameters = LogParams {
@@ -44,7 +46,11 @@ pub(super) async fn open(
         timestamps: true,
         ..LogParams::default()
     };
-    let reader = match source.pods.log_stream(&source.pod, &parameters).await {
+    let pods: Api<Pod> = match source.pods.namespace() {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::default_namespaced(client),
+    };
+    let reader = match pods.log_stream(&source.pod, &parameters).await {
         Ok(reader) => reader,
         Err(error) => {
             // Without the container, or without its node, there is nothing that will ever answer.

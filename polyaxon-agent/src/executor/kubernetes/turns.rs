@@ -15,6 +15,9 @@ use crate::attempt::AttemptKey;
 /// Outputs of containers that have ended, each of which is read in one go, and outputs that are being opened.
 const READS: usize = 16;
 
+/// Outputs of containers that run at most, whatever is asked for.
+const MOST: usize = 10_000;
+
 /// How long a container that has nothing to say keeps others from being asked.
 const SILENCE: Duration = Duration::from_millis(250);
 
@@ -49,12 +52,20 @@ impl Turn {
     }
 }
 
+/// Outputs that are read at a time at most, of so many containers that run.
+pub(super) fn outputs(follows: u32) -> usize {
+    usize::try_from(follows)
+        .unwrap_or(usize::MAX)
+        .min(MOST)
+        .saturating_add(READS)
+}
+
 impl Turns {
     /// With so many outputs of containers that run.
     pub(super) fn new(follows: u32) -> Self {
         let follows = usize::try_from(follows).unwrap_or(usize::MAX);
         Self {
-            follows: Arc::new(Semaphore::new(follows.min(Semaphore::MAX_PERMITS))),
+            follows: Arc::new(Semaphore::new(follows.min(MOST))),
             reads: Arc::new(Semaphore::new(READS)),
         }
     }
