@@ -21,8 +21,22 @@ fi
 
 key=testbed.polyaxon.com/node
 service=$cluster_dir/services/kwok
-# Beside the ports of the real node.
-address=127.0.0.1:10349
+# The address of the real kubelet, beside its port.
+port=10349
+address=$gateway:$port
+# Outputs that are followed take an instance each, many more than there are by default.
+inotify=fs.inotify.max_user_instances
+followed=2048
+
+# Every container has an output, in which nothing is.
+logs() {
+    cat <<YAML
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterLogs
+metadata: {name: silence}
+spec: {logs: [{logsFile: $service/output, follow: true}]}
+YAML
+}
 
 node() {
     cat <<YAML
@@ -42,11 +56,18 @@ up() {
     fi
     program=$("$here/cluster-binaries.sh" kwok)/kwok
     mkdir -p "$service"
+    : >"$service/output"
+    logs >"$service/logs.yaml"
+    if [ ! -e "$service/sysctl.saved" ]; then
+        sysctl "$inotify" >"$service/sysctl.saved"
+        sysctl --quiet --write "$inotify=$followed"
+    fi
     if ! service_running "$service"; then
         # With the etcd of Debian the API server cannot begin a watch with a list, and kwok would wait and try again.
-        service_start "$service" env KUBE_FEATURE_WatchListClient=false "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" \
+        service_start "$service" env KUBE_FEATURE_WatchListClient=false "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" --config "$service/logs.yaml" \
             --manage-all-nodes=false --manage-nodes-with-label-selector "$key=simulated" \
-            --node-ip "$gateway" --node-lease-duration-seconds 40 --server-address "$address"
+            --node-ip "$gateway" --node-lease-duration-seconds 40 --node-port "$port" --server-address "$address" \
+            --tls-cert-file "$pki/kubelet-server.crt" --tls-private-key-file "$pki/kubelet-server.key"
     fi
     service_wait "$service" kwok 30 curl_here --fail "http://$address/healthz"
     # Of an earlier start.
@@ -64,6 +85,10 @@ down() {
         kubectl --namespace kube-node-lease delete leases --selector "$key=simulated" >/dev/null
     fi
     service_stop "$service"
+    if [ -e "$service/sysctl.saved" ]; then
+        sysctl --quiet --load="$service/sysctl.saved"
+        rm "$service/sysctl.saved"
+    fi
 }
 
 run() {
