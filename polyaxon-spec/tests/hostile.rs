@@ -215,7 +215,7 @@ fn what_is_too_much_is_refused_in_words() {
         (
             "deep type",
             input(&format!("type: '{}int{}', value: a", "List[".repeat(levels), "]".repeat(levels))).into(),
-            "is not a type",
+            "nested deeper than",
         ),
         (
             "template without end",

@@ -23,6 +23,8 @@ pub enum Code {
     UnsupportedYaml,
     /// A number that does not fit.
     BadNumber,
+    /// Plain text that YAML 1.1, by which files are read, and 1.2 take differently.
+    VersionsDiffer,
 
     /// The document is not a mapping.
     NotAMapping,
@@ -112,6 +114,7 @@ impl Code {
             Self::Limit => "PX0108",
             Self::UnsupportedYaml => "PX0109",
             Self::BadNumber => "PX0110",
+            Self::VersionsDiffer => "PX0111",
             Self::NotAMapping => "PX0201",
             Self::UnknownKind => "PX0202",
             Self::UnknownField => "PX0203",

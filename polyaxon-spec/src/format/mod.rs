@@ -84,7 +84,7 @@ struct Meaning {
 impl Meaning {
     fn of(source: &Source, text: &str) -> Option<Self> {
         let (node, warnings) = yaml::read(&Source::new(source.name(), text)).ok()?;
-        warnings.is_empty().then(|| Self {
+        refuse_duplicates(warnings).ok().map(|()| Self {
             value: node.to_json(),
             comments: token::comments(text),
         })

@@ -7,6 +7,7 @@ mod number;
 mod read;
 mod scalar;
 mod value;
+mod versions;
 mod write;
 
 pub use number::write_float;

@@ -9,6 +9,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, 
 
 use super::scalar::Scalar;
 use super::value::{Entry, Mapping, Node, Value};
+use super::versions::difference;
 use crate::diagnostic::{Code, Diagnostic, MAX_DIAGNOSTICS, Place, Report};
 use crate::source::Source;
 
@@ -358,7 +359,7 @@ impl<'input> Reader<'input> {
     }
 
     fn scalar(
-        &self,
+        &mut self,
         text: &str,
         style: ScalarStyle,
         tag: Option<&Tag>,
@@ -376,20 +377,36 @@ impl<'input> Reader<'input> {
             Some(tag) => tag.original() == "!",
         };
         match tag {
-            _ if is_looked_at => Scalar::resolve(text).map_err(|_| {
-                self.error(
-                    Code::BadNumber,
-                    format!("the number `{text}` cannot be represented"),
-                    span,
-                )
-                .with_help("quote it if it is meant as text")
-                .into()
-            }),
+            _ if is_looked_at => {
+                let scalar = Scalar::resolve(text).map_err(|_| {
+                    self.error(
+                        Code::BadNumber,
+                        format!("the number `{text}` cannot be represented"),
+                        span,
+                    )
+                    .with_help("quote it if it is meant as text")
+                })?;
+                self.warn_of_versions(text, &scalar, span);
+                Ok(scalar)
+            }
             None => Ok(Scalar::Text(text.to_owned())),
             Some(tag) => tag
                 .suffix_in_namespace(CORE)
                 .and_then(|suffix| Scalar::resolve_as(text, &suffix))
                 .ok_or_else(|| self.bad_tag(tag, span)),
+        }
+    }
+
+    fn warn_of_versions(&mut self, text: &str, scalar: &Scalar, span: &Span) {
+        if self.warnings.len() >= MAX_DIAGNOSTICS {
+            return;
+        }
+        if let Some(found) = difference(text, scalar) {
+            self.warnings.push(
+                Diagnostic::warning(Code::VersionsDiffer, found.message)
+                    .at(self.place(span))
+                    .with_help(found.help),
+            );
         }
     }
 
