@@ -97,7 +97,10 @@ impl AttemptPlan {
         };
         let those = |all: &[ContainerPlan], role: Role| {
             let of_role = all.iter().filter(|container| container.role == role);
-            of_role.map(told).collect::<Vec<_>>()
+            let mut of_role: Vec<_> = of_role.map(told).collect();
+            // It is kept as long as the attempt lives.
+            of_role.shrink_to_fit();
+            of_role
         };
         Self {
             key: self.key.clone(),

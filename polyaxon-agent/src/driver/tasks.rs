@@ -91,8 +91,16 @@ impl Tools {
         loop {
             let (sights, mut told) = Sights::new();
             let listen = async {
-                while let Some(next) = told.next().await {
-                    followers.take(next);
+                loop {
+                    tokio::select! {
+                        biased;
+                        next = told.next() => match next {
+                            Some(next) => followers.take(next),
+                            None => break,
+                        },
+                        // A task takes its room until somebody has asked for its end.
+                        Some(_) = followers.tasks.join_next() => {}
+                    }
                 }
             };
             let (result, ()) = tokio::join!(self.executor.run(Arc::clone(&plan), sights), listen);

@@ -1,7 +1,7 @@
 //! What is known of the cluster: the agent's Jobs and pods and the warnings about them, kept by
 //! one watch per kind and namespace.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,7 +44,8 @@ pub(super) struct Snapshot {
 pub(super) struct Slot {
     namespace: String,
     pub(super) job: Option<Folded<Job>>,
-    pub(super) pods: BTreeMap<String, Folded<Pod>>,
+    /// Nearly always one.
+    pub(super) pods: Vec<Folded<Pod>>,
     changed: watch::Sender<()>,
 }
 
@@ -204,7 +205,7 @@ impl Cluster {
         };
         let pod = slot
             .pods
-            .values()
+            .iter()
             .min_by_key(|pod| pod.created.clone())
             .cloned();
         let job = slot.job.clone();
@@ -248,7 +249,7 @@ impl Cluster {
         state
             .slots
             .iter()
-            .filter(|(_, slot)| slot.job.is_none() && slot.pods.values().any(|pod| pod.is_held))
+            .filter(|(_, slot)| slot.job.is_none() && slot.pods.iter().any(|pod| pod.is_held))
             .map(|(key, _)| key.clone())
             .collect()
     }

@@ -186,14 +186,20 @@ impl Kept for Pod {
         let metadata = self.metadata.clone();
         let pod = Folded::of_pod(self);
         cluster.change(&metadata, |slot| {
-            slot.pods.insert(pod.name.clone(), pod);
+            match slot.pods.iter_mut().find(|known| known.name == pod.name) {
+                Some(known) => *known = pod,
+                None => {
+                    slot.pods.reserve_exact(1);
+                    slot.pods.push(pod);
+                }
+            }
         });
     }
 
     fn drop_from(self, cluster: &Cluster) {
+        let name = self.metadata.name.as_deref().unwrap_or_default();
         cluster.change(&self.metadata, |slot| {
-            slot.pods
-                .remove(self.metadata.name.as_deref().unwrap_or_default());
+            slot.pods.retain(|pod| pod.name != name);
         });
         cluster.forget_uid(&self.metadata);
     }
@@ -201,7 +207,7 @@ impl Kept for Pod {
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>) {
         cluster.retain(namespace, |slot| {
             let before = slot.pods.len();
-            slot.pods.retain(|name, _| names.contains(name));
+            slot.pods.retain(|pod| names.contains(&pod.name));
             slot.pods.len() != before
         });
     }
