@@ -21,6 +21,8 @@ const STEP: f64 = 0.5;
 const BURST_SECONDS: f64 = 2.0;
 /// Requests that are on their way at a time: each has a connection of its own.
 const AT_ONCE: usize = 32;
+/// Requests that may wait for their turn at a time: a launch that waits has its whole plan with it.
+const WAITING: f64 = 100.0;
 /// Tries of one request that the server has no time for.
 const TRIES: u32 = 4;
 
@@ -95,14 +97,14 @@ impl Pace {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Requests that may be asked at once, at the present rate; never none.
+    /// Requests that may be asked at once, at the present rate; never none, and never very many.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "the rate has bounds"
     )]
     pub(super) fn at_once(&self) -> u32 {
-        (self.lock().rate * BURST_SECONDS).max(1.0) as u32
+        (self.lock().rate * BURST_SECONDS).clamp(1.0, WAITING) as u32
     }
 
     /// Returns when a request may be sent, to those who ask in their order.
@@ -246,6 +248,10 @@ mod tests {
     fn a_slow_server_is_asked_for_less_at_once() {
         let pace = Pace::default();
         assert_eq!(pace.at_once(), 40);
+        for _ in 0..1000 {
+            pace.lock().succeeded();
+        }
+        assert_eq!(pace.at_once(), 100, "however fast it is");
         let mut now = Instant::now();
         for _ in 0..20 {
             now += Duration::from_mins(1);
