@@ -330,7 +330,6 @@ impl Machine {
                 self.finish(outcome, now)
             }
             Observation::Vanished => {
-                self.drained = true;
                 let outcome = match &self.stop {
                     Some(reason) => Outcome::stopped(reason.clone()),
                     None => Outcome::vanished(),

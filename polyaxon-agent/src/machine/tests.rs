@@ -305,7 +305,11 @@ fn lives_of_attempts() {
         (
             "containers that somebody removed",
             Facts::default(),
-            vec![Event::Adopt, Event::Observed(Observation::Vanished)],
+            vec![
+                Event::Adopt,
+                Event::Observed(Observation::Vanished),
+                Event::LogsDrained,
+            ],
             vec!["run", "report failed"],
         ),
     ];
