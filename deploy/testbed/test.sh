@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs every test on a testbed of its own, which ends with the tests. One summary at the end.
 #
-#   deploy/testbed/test.sh                       everything; what needs Kubernetes only if POLYAXON_E2E_CLUSTER is set
+#   deploy/testbed/test.sh                       everything; what needs Kubernetes only as root
 #   deploy/testbed/test.sh e2e [FILTER...]       only the end-to-end tests on a container engine
 #   deploy/testbed/test.sh cluster [FILTER...]   only those on Kubernetes, see cluster.sh; needs root
 #
 # Where CI is set, a test that did not run is a failure. POLYAXON_E2E_CLUSTER is `testbed` for a cluster that is started
-# and ended here, or `existing`, see cluster.sh. POLYAXON_KANIKO_IMAGE names a real executor image that takes the place
-# of `kaniko-double`.
+# and ended here (what root gets), `existing`, see cluster.sh, or empty for none. POLYAXON_KANIKO_IMAGE names a real executor
+# image that takes the place of `kaniko-double`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source-path=SCRIPTDIR source=own-testbed.sh
@@ -24,6 +24,14 @@ case $part in
         exit 2
         ;;
 esac
+
+if [ -z "${POLYAXON_E2E_CLUSTER+is set}" ]; then
+    if [ "$(id -u)" -eq 0 ]; then
+        export POLYAXON_E2E_CLUSTER=testbed
+    elif [ "$part" = all ]; then
+        echo "test: without Kubernetes, which only root can start here" >&2
+    fi
+fi
 
 # Histories of the simulation.
 export POLYAXON_SIM_SEEDS=${POLYAXON_SIM_SEEDS:-2000}
@@ -65,13 +73,32 @@ cluster_tests() {
     deploy/testbed/cluster-refusals.sh plx-e2e plx-agent || failed=1
     return "$failed"
 }
+# At once, because both wait most of their time. What the first says is shown when the second has ended.
+cluster_and_engine_tests() {
+    local failed=0 output
+    output=$(mktemp "$POLYAXON_TESTBED_DIR/cluster-tests.XXXXXX")
+    # A process group of its own, which can be ended whole.
+    set -m
+    cluster_tests >"$output" 2>&1 &
+    set +m
+    # shellcheck disable=SC2064 # The number of now.
+    trap "kill -- -$! 2>/dev/null" EXIT
+    engine_tests || failed=1
+    wait $! || failed=1
+    trap - EXIT
+    cat "$output"
+    return "$failed"
+}
 tests() {
     local failed=0
     case $part in
         all)
             workspace_tests || failed=1
-            engine_tests || failed=1
-            ! with_cluster || cluster_tests || failed=1
+            if with_cluster; then
+                cluster_and_engine_tests || failed=1
+            else
+                engine_tests || failed=1
+            fi
             ;;
         e2e) engine_tests "$@" || failed=1 ;;
         cluster)

@@ -17,7 +17,7 @@ use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::config;
 use polyaxon_agent::confirmation::Confirmer;
 use polyaxon_agent::executor::{
-    Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen,
+    Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen, Sights,
 };
 use polyaxon_agent::health::Vitals;
 use polyaxon_agent::hub::{HubClient, Identity};
@@ -30,7 +30,7 @@ use polyaxon_proto::runs::v1::CreateRequest;
 use polyaxon_proto::runs::v1::runs_client::RunsClient;
 use polyaxon_registry::Registry;
 use secrecy::SecretString;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -92,18 +92,14 @@ impl Executor for Notes {
         })
     }
 
-    async fn run(
-        &self,
-        _plan: Arc<AttemptPlan>,
-        seen: mpsc::Sender<Seen>,
-    ) -> Result<(), ExecutorError> {
+    async fn run(&self, _plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let ending = Ending {
             container: "polyaxon-main".to_owned(),
             exit_code: Some(1),
             reason: "Error".to_owned(),
             ..Ending::default()
         };
-        let _closed = seen.send(Seen::Attempt(Observation::Ended(ending))).await;
+        seen.tell(Seen::Attempt(Observation::Ended(ending)));
         Ok(())
     }
 

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     /// An engine with a container that runs for two looks.
-    async fn engine(socket: &std::path::Path) -> Docker {
+    fn engine(socket: &std::path::Path) -> Docker {
         let looks = Arc::new(AtomicUsize::new(0));
         let inspect = move || {
             let runs = looks.fetch_add(1, Ordering::Relaxed) < 2;
@@ -162,7 +162,7 @@ mod tests {
             (one().boxed(), Err("it broke off while the container runs")),
         ] {
             let folder = tempfile::tempdir().expect("folder");
-            let docker = engine(&folder.path().join("engine.sock")).await;
+            let docker = engine(&folder.path().join("engine.sock"));
             let followed = until_the_end(docker, "main".to_owned(), pieces, silence);
             let read: Result<Vec<_>, _> = followed.try_collect().await;
             match (read, wanted) {

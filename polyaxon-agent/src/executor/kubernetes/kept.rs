@@ -186,12 +186,11 @@ impl Kept for Pod {
         let metadata = self.metadata.clone();
         let pod = Folded::of_pod(self);
         cluster.change(&metadata, |slot| {
-            match slot.pods.iter_mut().find(|known| known.name == pod.name) {
-                Some(known) => *known = pod,
-                None => {
-                    slot.pods.reserve_exact(1);
-                    slot.pods.push(pod);
-                }
+            if let Some(known) = slot.pods.iter_mut().find(|known| known.name == pod.name) {
+                *known = pod;
+            } else {
+                slot.pods.reserve_exact(1);
+                slot.pods.push(pod);
             }
         });
     }
