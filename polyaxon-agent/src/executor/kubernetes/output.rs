@@ -54,7 +54,8 @@ pub(super) async fn open(
         Ok(reader) => reader,
         Err(error) => {
             // Without the container, or without its node, there is nothing that will ever answer.
-            if !may_still_be_read(&source, code(&error) != Some(404)).await? {
+            let is_known = !matches!(code(&error), Some(400 | 404));
+            if !may_still_be_read(&source, is_known).await? {
                 return Err(ExecutorError::Gone(said(&error)));
             }
             return Err(unavailable("reading the log")(error));
@@ -122,10 +123,21 @@ async fn may_still_be_read(source: &Source, is_known: bool) -> Result<bool, Exec
         && waited.map_or(is_known, |waited| waited.as_secs() < patience))
 }
 
+/// When a container of a pod that is over ended: nobody says it of one that an eviction ended, or that never started.
 fn ended_at(pod: &Pod, container: &str) -> Option<Timestamp> {
-    let state = status_of(pod, container)?.state.as_ref()?;
-    let end = state.terminated.as_ref()?;
-    end.finished_at.as_ref().map(|at| at.0)
+    let of_container = || {
+        let state = status_of(pod, container)?.state.as_ref()?;
+        let end = state.terminated.as_ref()?;
+        end.finished_at.as_ref().map(|at| at.0)
+    };
+    let of_pod = || {
+        let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+        let changes = conditions
+            .iter()
+            .filter_map(|condition| condition.last_transition_time.as_ref().map(|at| at.0));
+        changes.max()
+    };
+    of_container().or_else(of_pod)
 }
 
 fn is_running(pod: &Pod, container: &str) -> bool {
@@ -254,7 +266,9 @@ impl<R: AsyncBufRead> Lines<R> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
+    use super::super::fake_api;
     use super::*;
 
     /// Hands out its text in parts of the given lengths.
@@ -312,6 +326,56 @@ mod tests {
             all.push(piece.expect("a piece"));
         }
         all
+    }
+
+    #[tokio::test]
+    async fn a_log_that_its_node_does_not_have_is_given_up_soon() {
+        let at = |seconds: i64| {
+            let now = Timestamp::now();
+            now.checked_sub(jiff::SignedDuration::from_secs(seconds))
+                .expect("a time")
+                .to_string()
+        };
+        let ended = |seconds| {
+            json!({"phase": "Failed", "containerStatuses": [{
+                "name": "main", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": 1, "finishedAt": at(seconds)}},
+            }]})
+        };
+        // Of an evicted pod's container nobody says when it ended.
+        let evicted = |seconds| {
+            json!({"phase": "Failed", "reason": "Evicted", "conditions": [{
+                "type": "DisruptionTarget", "status": "True", "lastTransitionTime": at(seconds),
+            }]})
+        };
+        for (code, status, is_gone) in [
+            (400, ended(UNKNOWN + 5), true),
+            (404, ended(UNKNOWN + 5), true),
+            (400, ended(1), false),
+            (500, ended(UNKNOWN + 5), false),
+            (500, ended(PATIENCE + 5), true),
+            (400, evicted(UNKNOWN + 5), true),
+            (500, evicted(PATIENCE + 5), true),
+            (400, json!({"phase": "Running"}), false),
+        ] {
+            let words = format!("{code} {status}");
+            let client = fake_api::client(move |request| {
+                let answer = if request.uri().path().ends_with("/log") {
+                    (code, fake_api::failure(code, "BadRequest", None))
+                } else {
+                    (200, json!({"metadata": {"name": "pod"}, "status": status}))
+                };
+                async move { answer }
+            });
+            let source = Source {
+                pods: Api::namespaced(client.clone(), "n"),
+                pod: "pod".to_owned(),
+                container: "main".to_owned(),
+            };
+            let opened = open(source, client, true).await.map(drop);
+            let said_gone = matches!(opened, Err(ExecutorError::Gone(_)));
+            assert_eq!(said_gone, is_gone, "{words}: {opened:?}");
+        }
     }
 
     #[test]
