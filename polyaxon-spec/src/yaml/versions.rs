@@ -37,6 +37,8 @@ pub(super) fn difference(text: &str, read: &Scalar) -> Option<Difference> {
             message: format!("`{text}` is the number {number}, and text to readers of YAML 1.2"),
             help: format!("write `{number}`, or quote it: `\"{text}\"`"),
         }),
+        // Nearly every text, so it is passed over without patterns.
+        Scalar::Text(_) if !begins_as_a_number(text) => None,
         Scalar::Text(_) if OTHER_OCTAL.is_match(text) => Some(Difference {
             message: format!("`{text}` is text, and a number to readers of YAML 1.2"),
             help: format!("quote it if it is text: `\"{text}\"`"),
@@ -50,6 +52,10 @@ pub(super) fn difference(text: &str, read: &Scalar) -> Option<Difference> {
         }),
         _ => None,
     }
+}
+
+fn begins_as_a_number(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.'))
 }
 
 /// `1e3` as both versions read it as a number: `1.0e+3`.
