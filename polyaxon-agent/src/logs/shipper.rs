@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::window::{Answer, Chunk, ContainerKey, Window};
 use crate::attempt::AttemptKey;
 use crate::executor::LogPiece;
-use crate::hub::{HubClient, HubError};
+use crate::hub::{Backoff, HubClient, HubError};
 
 struct Slot {
     window: Window,
@@ -127,18 +127,14 @@ impl Shipper {
                 return;
             };
             let Some(session) = session else { continue };
-            let mut answered = false;
             tokio::select! {
                 biased;
-                result = self.stream(&hub, session, &mut answered) => {
+                result = self.stream(&hub, session, &mut backoff) => {
                     if let Err(error) = result {
                         tracing::debug!(%error, "the log stream broke");
                     }
                 }
                 _ = sessions.changed() => {}
-            }
-            if answered {
-                backoff.reset();
             }
             tokio::select! {
                 () = backoff.wait() => {}
@@ -148,12 +144,12 @@ impl Shipper {
         }
     }
 
-    /// Ends as the stream does; `answered` is set by the first answer.
+    /// Ends as the stream does; an answer resets the pause before the next one.
     async fn stream(
         &self,
         hub: &HubClient,
         session: Session,
-        answered: &mut bool,
+        backoff: &mut Backoff,
     ) -> Result<(), HubError> {
         {
             let mut slots = self.shared.lock();
@@ -165,41 +161,28 @@ impl Shipper {
         self.shared.work.notify_one();
         let (sender, receiver) = mpsc::channel(16);
         let mut answers = hub.push_logs(ReceiverStream::new(receiver)).await?;
-        loop {
-            tokio::select! {
-                biased;
-                answer = answers.message() => match answer? {
-                    Some(answer) => {
-                        *answered = true;
-                        self.acknowledged(&answer);
-                    }
-                    None => return Ok(()),
-                },
-                () = self.shared.work.notified() => {
-                    while let Some(request) = self.next(&session) {
-                        // The answers must be read while the hub is slow to take more.
-                        tokio::pin! { let sending = sender.send(request); }
-                        loop {
-                            tokio::select! {
-                                biased;
-                                sent = &mut sending => {
-                                    if sent.is_err() {
-                                        return Ok(());
-                                    }
-                                    break;
-                                }
-                                answer = answers.message() => match answer? {
-                                    Some(answer) => {
-                                        *answered = true;
-                                        self.acknowledged(&answer);
-                                    }
-                                    None => return Ok(()),
-                                },
-                            }
-                        }
+        // The answers must be read while the hub is slow to take more.
+        let read = async {
+            while let Some(answer) = answers.message().await? {
+                backoff.reset();
+                self.acknowledged(&answer);
+            }
+            Ok(())
+        };
+        let send = async {
+            loop {
+                self.shared.work.notified().await;
+                while let Some(request) = self.next(&session) {
+                    if sender.send(request).await.is_err() {
+                        return;
                     }
                 }
             }
+        };
+        tokio::select! {
+            biased;
+            read = read => read,
+            () = send => Ok(()),
         }
     }
 
