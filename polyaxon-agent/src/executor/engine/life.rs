@@ -78,7 +78,7 @@ impl<'a> Life<'a> {
             Err(End::Vanished) => Observation::Vanished,
             Err(End::Executor(error)) => return Err(error),
         };
-        self.say(Seen::Attempt(observation));
+        self.seen.tell(Seen::Attempt(observation));
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl<'a> Life<'a> {
             self.sidecar(sidecar, was_started).await?;
         }
         self.start_main(main, was_started).await?;
-        self.say(Seen::Attempt(Observation::Running));
+        self.seen.tell(Seen::Attempt(Observation::Running));
         for sidecar in &others {
             self.sidecar(sidecar, was_started).await?;
         }
@@ -116,10 +116,6 @@ impl<'a> Life<'a> {
         join_all(ours.iter().map(|sidecar| self.end_ours(sidecar))).await;
         join_all(others.iter().map(|sidecar| self.end_other(sidecar))).await;
         Ok(self.ending(main, &state).await)
-    }
-
-    fn say(&self, seen: Seen) {
-        self.seen.tell(seen);
     }
 
     /// Main starts at most once in an attempt, whatever happens to its container afterwards: a
@@ -161,7 +157,7 @@ impl<'a> Life<'a> {
     async fn init(&self, init: &ContainerPlan, was_done: bool) -> Result<(), End> {
         if was_done {
             if self.look(init).await?.is_some() {
-                self.say(Seen::Container(init.name.clone()));
+                self.seen.tell(Seen::Container(init.name.clone()));
             }
             return Ok(());
         }
@@ -178,7 +174,7 @@ impl<'a> Life<'a> {
             && let Some(found) = self.look(main).await?
             && is_started(&found)
         {
-            self.say(Seen::Container(main.name.clone()));
+            self.seen.tell(Seen::Container(main.name.clone()));
             return Ok(());
         }
         self.start(main, Some(self.marker())).await
@@ -187,7 +183,7 @@ impl<'a> Life<'a> {
     async fn sidecar(&self, sidecar: &ContainerPlan, was_started: bool) -> Result<(), End> {
         if was_started {
             if self.look(sidecar).await?.is_some() {
-                self.say(Seen::Container(sidecar.name.clone()));
+                self.seen.tell(Seen::Container(sidecar.name.clone()));
                 return Ok(());
             }
             if sidecar.role == Role::Sidecar {
@@ -237,7 +233,7 @@ impl<'a> Life<'a> {
         let name = container::name(self.plan, planned);
         let found = self.look(planned).await?;
         if found.as_ref().is_some_and(is_started) {
-            self.say(Seen::Container(planned.name.clone()));
+            self.seen.tell(Seen::Container(planned.name.clone()));
             return Ok(());
         }
         if found.is_none() {
@@ -267,7 +263,7 @@ impl<'a> Life<'a> {
             }
             Err(error) => return Err(unavailable(format!("starting `{name}`"))(error).into()),
         }
-        self.say(Seen::Container(planned.name.clone()));
+        self.seen.tell(Seen::Container(planned.name.clone()));
         Ok(())
     }
 
@@ -291,7 +287,7 @@ impl<'a> Life<'a> {
             tokio::select! {
                 done = &mut pull => done,
                 () = tokio::time::sleep(Duration::from_secs(3)) => {
-                    self.say(Seen::Attempt(Observation::Waiting {
+                    self.seen.tell(Seen::Attempt(Observation::Waiting {
                         reason: "ImagePull".to_owned(),
                         message: format!("pulling the image `{image}`"),
                     }));

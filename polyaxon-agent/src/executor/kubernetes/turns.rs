@@ -54,18 +54,18 @@ impl Turn {
 
 /// Outputs that are read at a time at most, of so many containers that run.
 pub(super) fn outputs(follows: u32) -> usize {
-    usize::try_from(follows)
-        .unwrap_or(usize::MAX)
-        .min(MOST)
-        .saturating_add(READS)
+    followed(follows) + READS
+}
+
+fn followed(follows: u32) -> usize {
+    usize::try_from(follows).unwrap_or(usize::MAX).min(MOST)
 }
 
 impl Turns {
     /// With so many outputs of containers that run.
     pub(super) fn new(follows: u32) -> Self {
-        let follows = usize::try_from(follows).unwrap_or(usize::MAX);
         Self {
-            follows: Arc::new(Semaphore::new(follows.min(MOST))),
+            follows: Arc::new(Semaphore::new(followed(follows))),
             reads: Arc::new(Semaphore::new(READS)),
         }
     }
