@@ -112,7 +112,7 @@ pub async fn prepare(
     let mut warnings = collected.warnings.clone();
     let published = published(&queue)?;
     check_catalog(&compiled, &published, request)?;
-    if queue.agent.contact_until < request.at {
+    if !queue.agent.is_there(request.at) {
         warnings.push(format!(
             "the agent `{}` has not been heard of for {}: the run waits, and was checked against the agent's last catalog",
             queue.agent.name,

@@ -113,6 +113,13 @@ pub struct AgentRecord {
     pub advertised_address: String,
 }
 
+impl AgentRecord {
+    /// Whether it counts as reachable.
+    pub fn is_there(&self, now: Millis) -> bool {
+        self.contact_until >= now
+    }
+}
+
 /// A queue with its agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueRecord {

@@ -82,6 +82,7 @@ impl Intake {
             attempt: key.attempt,
             container: key.container.clone(),
             acked_offset: append.end,
+            ended: append.eof,
             ..PushLogsResponse::default()
         };
         if !self.is_owned(&key).await? {
@@ -90,12 +91,10 @@ impl Intake {
                 agent = self.caller.name,
                 "log of a run that the agent does not have"
             );
-            answer.ended = append.eof;
             return Ok(answer);
         }
         let asks = append.entries.is_empty() && !append.eof;
         let logs = &self.hub.logs;
-        answer.ended = append.eof;
         answer.acked_offset = logs.append(append).await.map_err(transfer::failed)?;
         if asks {
             let extent = logs.extent(&key).await.map_err(transfer::failed)?;

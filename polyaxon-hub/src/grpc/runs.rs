@@ -244,7 +244,7 @@ impl RunsService {
         }
         let agent = self.0.storage.agent(&run.agent).await;
         let agent = agent.map_err(errors::storage)?;
-        if agent.is_some_and(|agent| agent.contact_until >= self.0.clock.now()) {
+        if agent.is_some_and(|agent| agent.is_there(self.0.clock.now())) {
             return Err(errors::status(
                 Code::FailedPrecondition,
                 "AGENT_IS_THERE",

@@ -203,7 +203,7 @@ impl Reader {
         let agent = self.hub.storage.agent(&run.agent).await;
         let is_there = agent
             .map_err(errors::storage)?
-            .is_some_and(|agent| agent.contact_until >= now);
+            .is_some_and(|agent| agent.is_there(now));
         let patience = if is_there {
             LATE_LINES
         } else {

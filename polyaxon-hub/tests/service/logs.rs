@@ -1,13 +1,38 @@
 //! Logs from the agent to the reader.
 
-use polyaxon_proto::agent::v1::{LogRecord, PushLogsResponse};
-use polyaxon_proto::runs::v1::Status as RunStatus;
+use polyaxon_proto::agent::v1::{LeaseItem, LogRecord, PushLogsResponse};
+use polyaxon_proto::runs::v1::{Run, Status as RunStatus};
 use polyaxon_proto::transfer::v1::ReadLogsRequest;
 use tonic::Code;
 
 use crate::support::TestHub;
 use crate::support::agent::FakeAgent;
 use crate::support::runs::User;
+
+/// A run that an agent has launched.
+struct Launched {
+    hub: TestHub,
+    agent: FakeAgent,
+    user: User,
+    run: Run,
+    item: LeaseItem,
+}
+
+async fn launched() -> Launched {
+    let hub = TestHub::start().await;
+    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
+    let mut user = User::of(&hub).await;
+    let run = user.create().await;
+    let item = agent.lease(1, 1000).await.remove(0);
+    agent.launched(&item).await;
+    Launched {
+        hub,
+        agent,
+        user,
+        run,
+        item,
+    }
+}
 
 #[tokio::test]
 async fn a_follower_gets_every_line_and_then_the_end() {
@@ -46,12 +71,13 @@ async fn a_follower_gets_every_line_and_then_the_end() {
 
 #[tokio::test]
 async fn a_log_that_stops_before_its_end_says_so() {
-    let hub = TestHub::start().await;
-    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
-    let mut user = User::of(&hub).await;
-    let run = user.create().await;
-    let item = agent.lease(1, 1000).await.remove(0);
-    agent.launched(&item).await;
+    let Launched {
+        hub: _hub,
+        mut agent,
+        mut user,
+        run,
+        item,
+    } = launched().await;
     agent.report(&item, 1, RunStatus::Running).await;
     let goes_on = user.log(&run, false).await;
     assert_eq!(goes_on, "", "more may come of a run that goes on");
@@ -67,12 +93,13 @@ async fn a_log_that_stops_before_its_end_says_so() {
 
 #[tokio::test]
 async fn a_follower_waits_for_the_end_of_a_log_as_long_as_the_agent_is_there() {
-    let hub = TestHub::start().await;
-    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
-    let mut user = User::of(&hub).await;
-    let run = user.create().await;
-    let item = agent.lease(1, 1000).await.remove(0);
-    agent.launched(&item).await;
+    let Launched {
+        hub,
+        mut agent,
+        run,
+        item,
+        ..
+    } = launched().await;
     agent.report(&item, 1, RunStatus::Running).await;
     agent.report(&item, 2, RunStatus::Succeeded).await;
     let follower = {
@@ -87,12 +114,13 @@ async fn a_follower_waits_for_the_end_of_a_log_as_long_as_the_agent_is_there() {
 
 #[tokio::test]
 async fn a_missing_stretch_is_marked_in_the_log_and_on_the_run() {
-    let hub = TestHub::start().await;
-    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
-    let mut user = User::of(&hub).await;
-    let run = user.create().await;
-    let item = agent.lease(1, 1000).await.remove(0);
-    agent.launched(&item).await;
+    let Launched {
+        hub: _hub,
+        mut agent,
+        mut user,
+        run,
+        item,
+    } = launched().await;
     agent.push(&item, 0, &["one"], false).await.unwrap();
     agent.report(&item, 1, RunStatus::Running).await;
     assert!(!user.get(&run).await.log_incomplete);
@@ -124,12 +152,12 @@ async fn a_missing_stretch_is_marked_in_the_log_and_on_the_run() {
 
 #[tokio::test]
 async fn an_agent_that_asks_is_told_how_far_a_log_is() {
-    let hub = TestHub::start().await;
-    let mut agent = FakeAgent::start(&hub, "cluster", &[]).await;
-    let mut user = User::of(&hub).await;
-    user.create().await;
-    let item = agent.lease(1, 1000).await.remove(0);
-    agent.launched(&item).await;
+    let Launched {
+        hub: _hub,
+        mut agent,
+        item,
+        ..
+    } = launched().await;
     let record = |at_ns, text: &str, partial| LogRecord {
         at_ns,
         stream: 1,
