@@ -10,6 +10,7 @@ use crate::environment::Environment;
 use crate::private_file;
 use crate::setting::switch;
 pub(crate) use crate::setting::{Key, Origin};
+use crate::yaml_file;
 
 /// Where a hub of `polyaxon sandbox` listens unless told otherwise.
 pub(crate) const DEFAULT_HOST: &str = "http://127.0.0.1:8000";
@@ -321,30 +322,13 @@ impl Config {
 
 /// The settings of a home; none if it has no file.
 fn read(home: &Path) -> Result<Settings, ConfigError> {
-    let path = file_of(home);
-    match std::fs::read_to_string(&path) {
-        Ok(text) if text.trim().is_empty() => Ok(Settings::default()),
-        Ok(text) => serde_yaml::from_str(&text).map_err(|error| ConfigError::Invalid {
-            path,
-            reason: error.to_string(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
-        Err(error) => Err(ConfigError::Read {
-            path,
-            reason: error.to_string(),
-        }),
-    }
+    // An empty file is none.
+    let settings: Option<Option<Settings>> = yaml_file::read(&file_of(home))?;
+    Ok(settings.flatten().unwrap_or_default())
 }
 
 fn write(home: &Path, settings: &Settings) -> Result<(), ConfigError> {
-    let path = file_of(home);
-    let failed = |reason: String| ConfigError::Write {
-        path: path.clone(),
-        reason,
-    };
-    let text = serde_yaml::to_string(settings).map_err(|error| failed(error.to_string()))?;
-    std::fs::create_dir_all(home).map_err(|error| failed(error.to_string()))?;
-    private_file::write(&path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+    yaml_file::write(&file_of(home), settings)
 }
 
 /// Removes a file; answers with its path if there was one.

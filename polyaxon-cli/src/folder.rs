@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
 use crate::environment::Environment;
+use crate::yaml_file;
 
 /// What commands in a folder mean without `-p`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,44 +64,12 @@ impl Binding {
 
     /// The binding of a folder, if it has one.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, ConfigError> {
-        let path = Self::path(folder);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                serde_yaml::from_str(&text)
-                    .map(Some)
-                    .map_err(|error| ConfigError::Invalid {
-                        path,
-                        reason: error.to_string(),
-                    })
-            }
-            // A file in the place of the folder says nothing about projects either.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(ConfigError::Read {
-                path,
-                reason: error.to_string(),
-            }),
-        }
+        yaml_file::read(&Self::path(folder))
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<PathBuf, ConfigError> {
         let path = Self::path(folder);
-        let failed = |reason: String| ConfigError::Write {
-            path: path.clone(),
-            reason,
-        };
-        let text = serde_yaml::to_string(self).map_err(|error| failed(error.to_string()))?;
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| failed(error.to_string()))?;
-        }
-        crate::private_file::write(&path, text.as_bytes())
-            .map_err(|error| failed(error.to_string()))?;
+        yaml_file::write(&path, self)?;
         Ok(path)
     }
 

@@ -18,6 +18,7 @@ mod setting;
 mod submission;
 mod ui;
 mod view;
+mod yaml_file;
 
 use std::process::ExitCode;
 
