@@ -3,7 +3,7 @@
 #
 #   deploy/images/build-static.sh PACKAGE
 #
-# POLYAXON_PROFILE is the cargo profile (default `release`), POLYAXON_FEATURES are cargo features for tests,
+# POLYAXON_PROFILE is the cargo profile (default `release`; with `ci`, as for tests, the agent has its failpoints),
 # POLYAXON_BUILD_VERSION is a version that the program stands for in tests of upgrades.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,9 +15,12 @@ fi
 package=$1 profile=${POLYAXON_PROFILE:-release}
 program=$package
 [ "$package" != polyaxon-cli ] || program=polyaxon
-# Kept beside the usual one, so that neither makes the other be built anew.
-apart=()
-[ -z "${POLYAXON_BUILD_VERSION-}" ] || apart=(-- -C "metadata=$POLYAXON_BUILD_VERSION")
+what=(--package "$package" --bin "$program")
+if [ "$profile" = ci ]; then
+    # Tests need them all. Each built alone, with features of its own, would compile anew what they share.
+    what=(--bins --features polyaxon-agent/failpoints --package polyaxon-hub --package polyaxon-agent
+        --package polyaxon-pod --package polyaxon-cli --package kaniko-double)
+fi
 target=$(uname -m)-unknown-linux-musl
 
 libraries=$(rustc --print target-libdir --target "$target")
@@ -32,8 +35,7 @@ fi
 # The program must not name folders of the machine that built it.
 variable=CARGO_TARGET_$(tr '[:lower:]-' '[:upper:]_' <<<"$target")_RUSTFLAGS
 flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/polyaxon -Cstrip=symbols"
-env "$variable=$flags" cargo rustc --quiet --locked --package "$package" --bin "$program" --profile "$profile" --target "$target" \
-    ${POLYAXON_FEATURES:+--features "$POLYAXON_FEATURES"} "${apart[@]}" >&2
+env "$variable=$flags" cargo build --quiet --locked --profile "$profile" --target "$target" "${what[@]}" >&2
 
 folder=$profile
 [ "$profile" != dev ] || folder=debug

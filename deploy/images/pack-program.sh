@@ -3,7 +3,7 @@
 #
 #   deploy/images/pack-program.sh hub|agent [OUT]    (default: beside the programs, polyaxon-NAME.oci.tar)
 #
-# POLYAXON_PROFILE is the cargo profile (default `release`), POLYAXON_FEATURES are cargo features for tests.
+# POLYAXON_PROFILE is the cargo profile (default `release`), see build-static.sh.
 # `hub.Dockerfile` and `agent.Dockerfile` are the same recipes for those who have an engine.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")

@@ -4,7 +4,7 @@
 #
 #   deploy/images/program-context.sh hub|agent|pod FOLDER
 #
-# POLYAXON_PROFILE is the cargo profile (default `release`), POLYAXON_FEATURES are cargo features for tests.
+# POLYAXON_PROFILE is the cargo profile (default `release`), see build-static.sh.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 

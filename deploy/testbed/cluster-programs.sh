@@ -23,7 +23,7 @@ if [ "${POLYAXON_E2E_CLUSTER-}" = existing ]; then
     hub=$POLYAXON_E2E_CLUSTER_HUB_IMAGE agent=$POLYAXON_E2E_CLUSTER_AGENT_IMAGE
 else
     deploy/images/pack-program.sh hub "$target/images/polyaxon-hub.oci.tar"
-    POLYAXON_FEATURES=failpoints deploy/images/pack-program.sh agent "$target/images/polyaxon-agent.oci.tar"
+    deploy/images/pack-program.sh agent "$target/images/polyaxon-agent.oci.tar"
     hub=$("$here/cluster-images.sh" load "$target/images/polyaxon-hub.oci.tar" localhost/polyaxon-hub)
     agent=$("$here/cluster-images.sh" load "$target/images/polyaxon-agent.oci.tar" localhost/polyaxon-agent)
 fi

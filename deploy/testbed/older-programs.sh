@@ -4,6 +4,8 @@
 #
 #   eval "$(deploy/testbed/older-programs.sh)"
 #
+# Until the next build without a version they are where those of the present version are.
+#
 # POLYAXON_OLDER_HUB_IMAGE, POLYAXON_OLDER_AGENT_IMAGE    images
 # POLYAXON_OLDER_CLI                                      a command line that a hub of 0.0.1 serves
 set -euo pipefail
@@ -14,12 +16,9 @@ export POLYAXON_PROFILE=ci POLYAXON_BUILD_VERSION=0.0.1
 
 mkdir -p "$target/images/older"
 cli=$("$images/build-static.sh" polyaxon-cli)
-# Its place is that of every version.
 install "$cli" "$target/images/older/polyaxon"
 for name in hub agent; do
-    features=
-    [ "$name" != agent ] || features=failpoints
-    POLYAXON_FEATURES=$features "$images/pack-program.sh" "$name" "$target/images/older/polyaxon-$name.oci.tar"
+    "$images/pack-program.sh" "$name" "$target/images/older/polyaxon-$name.oci.tar"
     printf 'export POLYAXON_OLDER_%s_IMAGE=%q\n' "${name^^}" \
         "$("$here/cluster-images.sh" load "$target/images/older/polyaxon-$name.oci.tar" "localhost/polyaxon-$name")"
 done

@@ -25,12 +25,8 @@ case $part in
         ;;
 esac
 
-if [ -z "${POLYAXON_E2E_CLUSTER+is set}" ]; then
-    if [ "$(id -u)" -eq 0 ]; then
-        export POLYAXON_E2E_CLUSTER=testbed
-    elif [ "$part" = all ]; then
-        echo "test: without Kubernetes, which only root can start here" >&2
-    fi
+if [ -z "${POLYAXON_E2E_CLUSTER+is set}" ] && [ "$(id -u)" -eq 0 ]; then
+    export POLYAXON_E2E_CLUSTER=testbed
 fi
 
 # Histories of the simulation.
@@ -98,6 +94,8 @@ tests() {
                 cluster_and_engine_tests || failed=1
             else
                 engine_tests || failed=1
+                echo "test: the tests on Kubernetes need root, or a cluster with POLYAXON_E2E_CLUSTER=existing" >&2
+                echo "test result: ok. 0 passed; 0 failed; 1 ignored"
             fi
             ;;
         e2e) engine_tests "$@" || failed=1 ;;
@@ -137,6 +135,8 @@ fi
 ! with_engine || start deploy/testbed/up.sh
 if with_cluster; then
     start deploy/testbed/cluster.sh up
+    # Before the present ones, whose place they take while they are built.
+    [ $# -gt 0 ] || [ "$POLYAXON_E2E_CLUSTER" = existing ] || start deploy/testbed/older-programs.sh
     start deploy/testbed/cluster-programs.sh
 fi
 [ -z "${CI-}" ] || export TEST_SUMMARY_FAILS_ON_SKIPPED=1
