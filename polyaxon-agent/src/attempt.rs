@@ -1,19 +1,20 @@
 //! Which attempt of which run.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// One try at a run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptKey {
-    /// Uuid of the run, 32 hex digits.
-    pub run: String,
+    /// Uuid of the run, 32 hex digits; shared, because a key is kept in many places.
+    pub run: Arc<str>,
     /// Counts from 1.
     pub attempt: u32,
 }
 
 impl AttemptKey {
     /// Key of an attempt.
-    pub fn new(run: impl Into<String>, attempt: u32) -> Self {
+    pub fn new(run: impl Into<Arc<str>>, attempt: u32) -> Self {
         Self {
             run: run.into(),
             attempt,

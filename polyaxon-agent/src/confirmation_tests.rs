@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::executor::{Created, ExecutorError, Found, LogPiece, Sights};
-use crate::planning::AttemptPlan;
+use crate::planning::{AttemptPlan, KeptPlan};
 use polyaxon_registry::ImageSize;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -90,7 +90,7 @@ impl Executor for OneFile {
     async fn create(&self, _: &AttemptPlan) -> Result<Created, ExecutorError> {
         unreachable!()
     }
-    async fn run(&self, _: Arc<AttemptPlan>, _: Sights) -> Result<(), ExecutorError> {
+    async fn run(&self, _: Arc<KeptPlan>, _: Sights) -> Result<(), ExecutorError> {
         unreachable!()
     }
     async fn stop(&self, _: &AttemptKey) -> Result<(), ExecutorError> {

@@ -1,19 +1,22 @@
 //! The one place that turns leased work into a plan: everything that the agent asks of
 //! `polyaxon-spec` on the way from a compiled operation to a pod.
 
+mod kept;
+
 use jiff::Timestamp;
 use polyaxon_proto::agent::v1::LeaseItem;
 use polyaxon_spec::agent_config::AgentConfig;
 use polyaxon_spec::compose::CompiledOperation;
 use polyaxon_spec::diagnostic::{Code, Report};
 use polyaxon_spec::kaniko::{self, BuildSettings, CaBundle};
-use polyaxon_spec::plan::{self, ContainerPlan, PodPlan, Role, VolumeSource};
+use polyaxon_spec::plan::{self, PodPlan, VolumeSource};
 use polyaxon_spec::resolve::{self, RunContext};
 use polyaxon_spec::source::Source;
 use polyaxon_spec::{catalog, policy};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+pub use self::kept::KeptPlan;
 use crate::attempt::AttemptKey;
 use crate::config::Settings;
 
@@ -82,39 +85,6 @@ pub struct AttemptPlan {
     pub pod: PodPlan,
     /// Set when the rules for builds apply.
     pub build: Option<BuildPlan>,
-}
-
-impl AttemptPlan {
-    /// What is still asked of the plan where the attempt itself says the rest: whose it is, and what main and the steps
-    /// that write a Dockerfile were told. A whole plan has more than ten times its size.
-    #[must_use]
-    pub fn once_launched(&self) -> Self {
-        let told = |container: &ContainerPlan| ContainerPlan {
-            name: container.name.clone(),
-            role: container.role,
-            args: container.args.clone(),
-            ..ContainerPlan::default()
-        };
-        let those = |all: &[ContainerPlan], role: Role| {
-            let of_role = all.iter().filter(|container| container.role == role);
-            let mut of_role: Vec<_> = of_role.map(told).collect();
-            // It is kept as long as the attempt lives.
-            of_role.shrink_to_fit();
-            of_role
-        };
-        Self {
-            key: self.key.clone(),
-            fence: self.fence,
-            spec_hash: self.spec_hash.clone(),
-            pod: PodPlan {
-                namespace: self.pod.namespace.clone(),
-                init_containers: those(&self.pod.init_containers, Role::Dockerfile),
-                containers: those(&self.pod.containers, Role::Main),
-                ..PodPlan::default()
-            },
-            build: self.build.clone(),
-        }
-    }
 }
 
 /// What the agent must know of a build beyond its pod.
@@ -438,24 +408,35 @@ component:
     }
 
     #[test]
-    fn what_is_kept_of_a_plan_says_what_a_report_asks() {
+    fn what_is_kept_of_a_plan_says_what_is_asked_at_its_end() {
         let plan = planner(AGENT).plan(&item(BUILD)).expect("planned");
-        let kept = plan.once_launched();
+        let whole = KeptPlan::whole(plan.clone());
+        let kept = whole.once_launched();
+        assert_eq!(kept.once_launched(), kept);
         assert_eq!(
-            (&kept.key, kept.fence, &kept.build),
-            (&plan.key, plan.fence, &plan.build)
+            (whole.plan().map(|plan| &**plan), kept.plan()),
+            (Some(&plan), None)
         );
-        let main = |plan: &AttemptPlan| {
-            let main = plan.pod.main().expect("main");
-            (main.name.clone(), main.args.clone())
+        for each in [&whole, &kept] {
+            assert_eq!((&each.key, &each.build), (&plan.key, &plan.build));
+            assert_eq!(each.main.as_deref(), Some("polyaxon-main"));
+            assert_eq!(each.namespace, plan.pod.namespace);
+        }
+        let asked = |pod: &PodPlan| {
+            let main = pod.main().expect("main");
+            let observer = crate::build_report::BuildObserver::new(&main.name);
+            (
+                (main.name.clone(), main.command.clone(), main.args.clone()),
+                crate::build_report::base_images(pod, &observer),
+                crate::build_report::dockerfile_path(pod),
+            )
         };
-        assert_eq!(main(&kept), main(&plan));
-        let observer = crate::build_report::BuildObserver::new("polyaxon-main");
-        let bases = |plan: &AttemptPlan| crate::build_report::base_images(&plan.pod, &observer);
-        assert_eq!(bases(&kept), ["busybox"]);
-        assert_eq!(bases(&kept), bases(&plan));
-        let size = |plan: &AttemptPlan| format!("{plan:?}").len();
-        assert!(size(&kept) * 4 < size(&plan), "{kept:?}");
+        assert_eq!(asked(&kept.pod()).1, ["busybox"]);
+        assert_eq!(asked(&kept.pod()), asked(&plan.pod));
+        assert!(
+            format!("{kept:?}").len() * 4 < format!("{whole:?}").len(),
+            "{kept:?}"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use polyaxon_agent::executor::{
 };
 use polyaxon_agent::health::Vitals;
 use polyaxon_agent::hub::{HubClient, Identity};
-use polyaxon_agent::planning::{AttemptPlan, SpecPlanner};
+use polyaxon_agent::planning::{AttemptPlan, KeptPlan, SpecPlanner};
 use polyaxon_hub::server::Server;
 use polyaxon_hub::settings::Settings;
 use polyaxon_proto::hub::v1::access_client::AccessClient;
@@ -84,7 +84,7 @@ impl Executor for Notes {
     async fn create(&self, plan: &AttemptPlan) -> Result<Created, ExecutorError> {
         let now = Instant::now();
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(plan.key.run.clone(), now);
+        asked.insert(plan.key.run.to_string(), now);
         drop(asked);
         self.news.notify_waiters();
         Ok(Created::New {
@@ -92,7 +92,7 @@ impl Executor for Notes {
         })
     }
 
-    async fn run(&self, _plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
+    async fn run(&self, _plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let ending = Ending {
             container: "polyaxon-main".to_owned(),
             exit_code: Some(1),

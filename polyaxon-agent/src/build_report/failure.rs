@@ -24,13 +24,13 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
         return;
     };
     let nothing = Ending::default();
-    let (intent, ending) = match &end {
+    let (intent, ending) = match &*end {
         End::Container(ending) => (None, ending),
         End::Stopped { reason } if reason == DEADLINE_EXCEEDED => (Some(Intent::Timeout), &nothing),
         End::Stopped { .. } => (Some(Intent::Stop), &nothing),
         End::Unconfirmed { .. } | End::Vanished => (None, &nothing),
     };
-    let verdict = match &end {
+    let verdict = match &*end {
         End::Unconfirmed { reason, definite } => unconfirmed(reason, *definite),
         End::Vanished => vanished(&update.message),
         End::Container(ending) if ending.reason == OBJECT_VANISHED => vanished(&update.message),
@@ -51,7 +51,7 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
             })
         }
     };
-    let failure = update.failure.get_or_insert_with(Failure::default);
+    let failure = update.failure.get_or_insert_default();
     put(failure, &verdict, known.text);
     if update.status == Status::Failed {
         update.reason = camel(verdict.class.as_str());

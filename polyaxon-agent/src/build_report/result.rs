@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use polyaxon_proto::runs::v1::base_image::Source;
 use polyaxon_proto::runs::v1::build_step::Kind;
-use polyaxon_proto::runs::v1::{BaseImage, BuildResult, BuildStep};
+use polyaxon_proto::runs::v1::{BaseImage, BuildStep};
 use polyaxon_spec::plan::PodPlan;
 
 use super::{BuildObserver, Known, dockerfile};
@@ -33,7 +33,7 @@ pub(super) fn fill(update: &mut StatusUpdate, known: &Known<'_>, log: &BuildLog)
     if update.build.is_none() && log.steps().is_empty() && log.retrieved().is_empty() {
         return;
     }
-    let build = update.build.get_or_insert_with(BuildResult::default);
+    let build = update.build.get_or_insert_default();
     build.base_images = base_images(known.pod, known.instructions, log)
         .iter()
         .take(MAX_ENTRIES)

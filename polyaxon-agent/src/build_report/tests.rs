@@ -88,10 +88,10 @@ const FAILED: (i64, &str) = (
 
 fn update(status: Status, end: Option<End>) -> StatusUpdate {
     let failure = match &end {
-        Some(End::Container(ending)) => Some(Failure {
+        Some(End::Container(ending)) => Some(Box::new(Failure {
             last_lines: ending.last_lines.clone(),
             ..Failure::default()
-        }),
+        })),
         _ => None,
     };
     StatusUpdate {
@@ -101,7 +101,7 @@ fn update(status: Status, end: Option<End>) -> StatusUpdate {
         build: None,
         isolation: None,
         failure,
-        end,
+        end: end.map(Box::new),
     }
 }
 
@@ -163,10 +163,10 @@ fn a_build_tells_what_it_did() {
         ],
     );
     let mut told = update(Status::Succeeded, None);
-    told.build = Some(BuildResult {
+    told.build = Some(Box::new(BuildResult {
         image: "r.test/a:1".to_owned(),
         ..BuildResult::default()
-    });
+    }));
     complete(&mut told, &generated(), &observer);
     assert_eq!(told.failure, None);
     let build = told.build.unwrap_or_default();

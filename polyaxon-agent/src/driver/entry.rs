@@ -11,11 +11,11 @@ use crate::attempt::AttemptKey;
 use crate::build_report::{self, BuildObserver};
 use crate::hub::Report;
 use crate::machine::{Machine, StatusUpdate};
-use crate::planning::AttemptPlan;
+use crate::planning::KeptPlan;
 
 pub(super) struct Entry {
     pub(super) machine: Machine,
-    pub(super) plan: Option<Arc<AttemptPlan>>,
+    pub(super) plan: Option<Arc<KeptPlan>>,
     pub(super) fence: Arc<AtomicU64>,
     /// Reads the log of a build.
     pub(super) observer: Option<Arc<BuildObserver>>,
@@ -31,15 +31,15 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(
         machine: Machine,
-        plan: Option<Arc<AttemptPlan>>,
+        plan: Option<Arc<KeptPlan>>,
         fence: u64,
         epoch: u64,
     ) -> Self {
         let observer = plan
             .as_ref()
             .filter(|plan| plan.build.is_some())
-            .and_then(|plan| plan.pod.main())
-            .map(|main| Arc::new(BuildObserver::new(&main.name)));
+            .and_then(|plan| plan.main.as_ref())
+            .map(|main| Arc::new(BuildObserver::new(main)));
         Self {
             machine,
             observer,
@@ -60,11 +60,11 @@ impl Entry {
     ) -> Report {
         self.seq += 1;
         if let (Some(plan), Some(observer)) = (&self.plan, &self.observer) {
-            build_report::complete(&mut update, &plan.pod, observer);
+            build_report::complete(&mut update, &plan.pod(), observer);
         }
         let is_final = update.is_final();
         let report = StatusReport {
-            run: key.run.clone(),
+            run: key.run.to_string(),
             attempt: key.attempt,
             fence: 0,
             seq: self.seq,
@@ -72,8 +72,8 @@ impl Entry {
             reason: update.reason,
             message: update.message,
             observed_at: Some(now.into()),
-            build: update.build,
-            failure: update.failure,
+            build: update.build.map(|build| *build),
+            failure: update.failure.map(|failure| *failure),
             isolation: update
                 .isolation
                 .map(|isolation| isolation.as_str().to_owned())

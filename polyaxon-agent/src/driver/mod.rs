@@ -28,7 +28,7 @@ use crate::health::Vitals;
 use crate::hub::{Launch, LinkEvent, Outbox, Standing, WITHDRAWN};
 use crate::logs::Shipper;
 use crate::machine::{Action, Event, Facts, LaunchOutcome, Machine};
-use crate::planning::Planner;
+use crate::planning::{KeptPlan, Planner};
 
 /// Longest time without a look at the clocks of the machines.
 const LOOK: Duration = Duration::from_mins(1);
@@ -76,7 +76,7 @@ pub enum Ended {
 
 /// All attempts of one agent.
 pub struct Driver {
-    tools: Tools,
+    tools: Arc<Tools>,
     ambience: Ambience,
     planner: Arc<dyn Planner>,
     outbox: Outbox,
@@ -86,7 +86,7 @@ pub struct Driver {
     reopen: Arc<Notify>,
     max_runs: u32,
     require_confirmation: bool,
-    entries: IndexMap<AttemptKey, Entry>,
+    entries: IndexMap<AttemptKey, Box<Entry>>,
     agenda: Agenda,
     epoch: u64,
     ready: Option<Box<dyn FnOnce() + Send>>,
@@ -99,7 +99,7 @@ impl Driver {
         let at_first = parts.max_runs.min(parts.executor.launches());
         parts.slots.send_replace(at_first);
         Self {
-            tools: Tools {
+            tools: Arc::new(Tools {
                 executor: parts.executor,
                 confirmer: parts.confirmer,
                 shipper: parts.shipper,
@@ -107,7 +107,7 @@ impl Driver {
                 ambience: parts.ambience.clone(),
                 standing: parts.standing,
                 vitals: parts.vitals,
-            },
+            }),
             ambience: parts.ambience,
             planner: parts.planner,
             outbox: parts.outbox,
@@ -301,7 +301,11 @@ impl Driver {
         match self.planner.plan(item) {
             Ok(plan) => {
                 tracing::info!(%key, name = item.name, adopted = event == Event::Adopt, "taken");
-                self.add(key.clone(), item.fence, Some(Arc::new(plan)));
+                self.add(
+                    key.clone(),
+                    item.fence,
+                    Some(Arc::new(KeptPlan::whole(plan))),
+                );
                 self.event(&key, event);
             }
             Err(refusal) => {
@@ -312,16 +316,11 @@ impl Driver {
         }
     }
 
-    fn add(
-        &mut self,
-        key: AttemptKey,
-        fence: u64,
-        plan: Option<Arc<crate::planning::AttemptPlan>>,
-    ) {
+    fn add(&mut self, key: AttemptKey, fence: u64, plan: Option<Arc<KeptPlan>>) {
         let facts = plan.as_ref().map_or_else(Facts::default, |plan| {
             Facts::of(plan, self.require_confirmation)
         });
-        let entry = Entry::new(Machine::new(facts), plan, fence, self.epoch);
+        let entry = Box::new(Entry::new(Machine::new(facts), plan, fence, self.epoch));
         let before = self.entries.get(&key);
         let before = before.map_or_else(Item::default, |entry| Item::of(&entry.machine));
         self.agenda.change(&key, before, Item::of(&entry.machine));
@@ -346,8 +345,9 @@ impl Driver {
         };
         match action {
             Action::Create => {
-                if let Some(plan) = entry.plan.clone() {
-                    entry.tasks.spawn(self.tools.clone().create(plan));
+                if let Some(plan) = entry.plan.as_ref().and_then(|plan| plan.plan()) {
+                    let plan = Arc::clone(plan);
+                    entry.tasks.spawn(Arc::clone(&self.tools).create(plan));
                 }
             }
             Action::AckLaunch(outcome) => {
@@ -382,7 +382,7 @@ impl Driver {
                         observer: entry.observer.clone(),
                         is_adopted: entry.is_adopted,
                     };
-                    entry.tasks.spawn(self.tools.clone().watch(plan, logs));
+                    entry.tasks.spawn(Arc::clone(&self.tools).watch(plan, logs));
                 }
             }
             Action::Report(update) => {
@@ -392,14 +392,14 @@ impl Driver {
                 self.outbox.report(report);
             }
             Action::Stop => {
-                entry.tasks.spawn(self.tools.clone().stop(key.clone()));
+                entry.tasks.spawn(Arc::clone(&self.tools).stop(key.clone()));
             }
             Action::Confirm => {
                 if let Some(plan) = entry.plan.clone() {
                     let observer = entry.observer.clone();
                     entry
                         .tasks
-                        .spawn(self.tools.clone().confirm(plan, observer));
+                        .spawn(Arc::clone(&self.tools).confirm(plan, observer));
                 }
             }
             Action::Remove => {
@@ -407,7 +407,9 @@ impl Driver {
                 entry.tasks.abort_all();
                 entry.fence.store(WITHDRAWN, Ordering::Relaxed);
                 self.tools.shipper.forget(key);
-                entry.tasks.spawn(self.tools.clone().remove(key.clone()));
+                entry
+                    .tasks
+                    .spawn(Arc::clone(&self.tools).remove(key.clone()));
             }
             Action::Forget => {
                 self.tools.shipper.forget(key);
@@ -423,7 +425,7 @@ impl Driver {
 fn item(fences: &IndexMap<AttemptKey, u64>, found: Found) -> InventoryItem {
     InventoryItem {
         fence: fences.get(&found.key).copied().unwrap_or(found.fence),
-        run: found.key.run,
+        run: found.key.run.to_string(),
         attempt: found.key.attempt,
         object_uid: found.uid,
         phase: found.phase.as_str().to_owned(),

@@ -1,10 +1,12 @@
 //! What takes time: each task ends with an event for its attempt's machine.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, OptionFuture};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -12,13 +14,13 @@ use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::build_report::{self, BuildObserver};
 use crate::confirmation::Confirmer;
-use crate::executor::{Created, Ending, Executor, ExecutorError, Observation, Seen, Sights};
+use crate::executor::{Created, Ending, Executor, ExecutorError, Observation, Seen, Sights, Turn};
 use crate::failpoint::Failpoint;
 use crate::health::Vitals;
 use crate::hub::Standing;
 use crate::logs::{ContainerKey, Readers, Shipper, follow};
 use crate::machine::{Confirmation, Event};
-use crate::planning::{AttemptPlan, Refusal};
+use crate::planning::{AttemptPlan, KeptPlan, Refusal};
 
 /// How long the Dockerfile may take to come out of the container.
 const READING: Duration = Duration::from_secs(3);
@@ -33,7 +35,6 @@ pub(super) struct Message {
 }
 
 /// What tasks work with.
-#[derive(Clone)]
 pub(super) struct Tools {
     pub(super) executor: Arc<dyn Executor>,
     pub(super) confirmer: Confirmer,
@@ -50,7 +51,7 @@ impl Tools {
         let _closed_at_shutdown = self.messages.send(Message { key, event });
     }
 
-    pub(super) async fn create(self, plan: Arc<AttemptPlan>) {
+    pub(super) async fn create(self: Arc<Self>, plan: Arc<AttemptPlan>) {
         // Another process may have launched and ended the attempt while this one stood still.
         self.standing.good().await;
         Failpoint::BeforeCreate.hit();
@@ -76,15 +77,14 @@ impl Tools {
     }
 
     /// Watches an attempt to its end and ships the output of every container that starts.
-    pub(super) async fn watch(self, plan: Arc<AttemptPlan>, logs: LogsOf) {
-        let observer = logs.observer.clone();
-        let main = plan.pod.main().map(|main| main.name.clone());
+    pub(super) async fn watch(self: Arc<Self>, plan: Arc<KeptPlan>, logs: LogsOf) {
         let mut followers = Followers {
-            tools: self.clone(),
-            key: plan.key.clone(),
+            tools: &self,
+            plan: &plan,
             logs,
-            main,
-            names: HashSet::new(),
+            names: Vec::new(),
+            waiting: VecDeque::new(),
+            turn: None,
             tasks: JoinSet::new(),
         };
         let mut backoff = self.ambience.backoff();
@@ -99,7 +99,7 @@ impl Tools {
                             None => break,
                         },
                         // A task takes its room until somebody has asked for its end.
-                        Some(_) = followers.tasks.join_next() => {}
+                        Some(()) = followers.step() => {}
                     }
                 }
             };
@@ -121,21 +121,22 @@ impl Tools {
                 }
             }
         }
-        if let Some(observer) = observer {
-            let _too_slow =
-                tokio::time::timeout(READING, self.read_dockerfile(&plan, &observer)).await;
+        if let Some(observer) = followers.logs.observer.clone() {
+            // What is needed only now takes no room before.
+            let reading = Box::pin(self.read_dockerfile(&plan, &observer));
+            let _too_slow = tokio::time::timeout(READING, reading).await;
         }
-        while followers.tasks.join_next().await.is_some() {}
+        while followers.step().await.is_some() {}
         self.tell(&plan.key, Event::LogsDrained);
     }
 
     /// Fetches a Dockerfile that came with the context.
-    async fn read_dockerfile(&self, plan: &AttemptPlan, observer: &BuildObserver) {
-        let path = build_report::dockerfile_path(&plan.pod);
-        let (Some(path), Some(main)) = (path, plan.pod.main()) else {
+    async fn read_dockerfile(&self, plan: &KeptPlan, observer: &BuildObserver) {
+        let path = build_report::dockerfile_path(&plan.pod());
+        let (Some(path), Some(main)) = (path, &plan.main) else {
             return;
         };
-        match self.executor.read_file(&plan.key, &main.name, &path).await {
+        match self.executor.read_file(&plan.key, main, &path).await {
             Ok(Some(bytes)) if bytes.len() <= MAX_DOCKERFILE => {
                 observer.set_dockerfile(String::from_utf8_lossy(&bytes).into_owned());
             }
@@ -144,7 +145,7 @@ impl Tools {
         }
     }
 
-    pub(super) async fn stop(self, key: AttemptKey) {
+    pub(super) async fn stop(self: Arc<Self>, key: AttemptKey) {
         let mut backoff = self.ambience.backoff();
         while let Err(error) = self.executor.stop(&key).await {
             tracing::warn!(%key, %error, "not stopped yet");
@@ -152,7 +153,7 @@ impl Tools {
         }
     }
 
-    pub(super) async fn remove(self, key: AttemptKey) {
+    pub(super) async fn remove(self: Arc<Self>, key: AttemptKey) {
         let mut backoff = self.ambience.backoff();
         while let Err(error) = self.executor.remove(&key).await {
             tracing::warn!(%key, %error, "not removed yet");
@@ -162,18 +163,18 @@ impl Tools {
     }
 
     pub(super) async fn confirm(
-        self,
-        plan: Arc<AttemptPlan>,
+        self: Arc<Self>,
+        plan: Arc<KeptPlan>,
         observer: Option<Arc<BuildObserver>>,
     ) {
-        let confirmation = match (&plan.build, plan.pod.main()) {
+        let confirmation = match (&plan.build, &plan.main) {
             (Some(build), Some(main)) => {
                 let confirm =
                     self.confirmer
-                        .confirm(self.executor.as_ref(), &plan.key, &main.name, build);
+                        .confirm(self.executor.as_ref(), &plan.key, main, build);
                 let bases = async {
                     let Some(observer) = observer else { return };
-                    let names = build_report::base_images(&plan.pod, &observer);
+                    let names = build_report::base_images(&plan.pod(), &observer);
                     observer.set_base_digests(self.confirmer.base_digests(build, &names).await);
                 };
                 tokio::join!(confirm, bases).0
@@ -197,54 +198,91 @@ pub(super) struct LogsOf {
     pub(super) is_adopted: bool,
 }
 
-/// One task per container that has output.
-struct Followers {
-    tools: Tools,
-    key: AttemptKey,
+/// One task per container whose output is followed.
+struct Followers<'a> {
+    tools: &'a Tools,
+    plan: &'a KeptPlan,
     logs: LogsOf,
-    main: Option<String>,
-    names: HashSet<String>,
+    /// Every container that has output.
+    names: Vec<String>,
+    /// Those whose turn has not come yet.
+    waiting: VecDeque<String>,
+    /// The turn of the first of them.
+    turn: Option<BoxFuture<'static, Turn>>,
     tasks: JoinSet<()>,
 }
 
-impl Followers {
+impl Followers<'_> {
     fn take(&mut self, seen: Seen) {
+        let key = &self.plan.key;
         let name = match seen {
             Seen::Attempt(observation) => {
-                self.tools.tell(&self.key, Event::Observed(observation));
+                self.tools.tell(key, Event::Observed(observation));
                 return;
             }
             Seen::Isolation(isolation) => {
-                self.tools.tell(&self.key, Event::Isolated(isolation));
+                self.tools.tell(key, Event::Isolated(isolation));
                 return;
             }
             Seen::Container(name) => name,
         };
-        if !self.names.insert(name.clone()) {
+        if self.names.contains(&name) {
             return;
         }
-        if self.main.as_ref() == Some(&name) {
+        if self.plan.main.as_ref() == Some(&name) {
             Failpoint::DuringMain.hit();
         } else {
             Failpoint::DuringInit.hit();
         }
-        let container = ContainerKey {
-            attempt: self.key.clone(),
-            container: name.clone(),
-        };
-        let logs = &self.logs;
-        let feed = self
-            .tools
-            .shipper
-            .feed(container, Arc::clone(&logs.fence), logs.is_adopted);
-        let (executor, key) = (Arc::clone(&self.tools.executor), self.key.clone());
-        let ambience = self.tools.ambience.clone();
-        let readers = Readers {
-            feed,
-            observer: logs.observer.clone(),
-        };
-        self.tasks.spawn(async move {
-            follow(executor.as_ref(), &key, &name, &readers, &ambience).await;
+        self.names.push(name.clone());
+        self.waiting.push_back(name);
+        self.ask();
+    }
+
+    /// Asks for the turn of the first container that waits.
+    fn ask(&mut self) {
+        if self.turn.is_some() {
+            return;
+        }
+        self.turn = self.waiting.front().cloned().map(|name| {
+            let (executor, key) = (Arc::clone(&self.tools.executor), self.plan.key.clone());
+            async move { executor.turn(&key, &name).await }.boxed()
         });
+    }
+
+    /// Goes on by one step; `None`: nothing is left to do. Dropping the future loses nothing.
+    async fn step(&mut self) -> Option<()> {
+        tokio::select! {
+            Some(turn) = OptionFuture::from(self.turn.as_mut()) => self.follow(turn),
+            Some(_) = self.tasks.join_next() => {}
+            else => return None,
+        }
+        Some(())
+    }
+
+    fn follow(&mut self, turn: Turn) {
+        self.turn = None;
+        if let Some(name) = self.waiting.pop_front() {
+            let key = self.plan.key.clone();
+            let container = ContainerKey {
+                attempt: key.clone(),
+                container: name.clone(),
+            };
+            let logs = &self.logs;
+            let feed = self
+                .tools
+                .shipper
+                .feed(container, Arc::clone(&logs.fence), logs.is_adopted);
+            let executor = Arc::clone(&self.tools.executor);
+            let ambience = self.tools.ambience.clone();
+            let readers = Readers {
+                feed,
+                observer: logs.observer.clone(),
+            };
+            self.tasks.spawn(async move {
+                follow(executor.as_ref(), &key, &name, &readers, turn, &ambience).await;
+            });
+        }
+        self.ask();
     }
 }

@@ -4,6 +4,7 @@ pub mod engine;
 pub mod kubernetes;
 mod sights;
 mod tail;
+mod turn;
 
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use futures::stream::BoxStream;
 use polyaxon_registry::Confirmation;
 
 pub use self::sights::{Sights, Told};
+pub use self::turn::Turn;
 use crate::attempt::AttemptKey;
 use crate::classify::PlatformState;
-use crate::planning::AttemptPlan;
+use crate::planning::{AttemptPlan, KeptPlan};
 
 /// Why an executor could not do something.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -196,14 +198,14 @@ pub trait Executor: Send + Sync + 'static {
     }
 
     /// Whether an attempt that exists says for itself what was planned: then no more of its plan is kept than
-    /// [`AttemptPlan::once_launched`].
+    /// [`KeptPlan::once_launched`].
     fn keeps_plans(&self) -> bool {
         false
     }
 
     /// Brings the attempt to its end and says what is seen, until it has ended. Dropping the
     /// future leaves the containers alone; calling it again goes on from where they are.
-    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError>;
+    async fn run(&self, plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError>;
 
     /// Ends the attempt: asks its processes first, kills what does not go.
     async fn stop(&self, key: &AttemptKey) -> Result<(), ExecutorError>;
@@ -213,6 +215,11 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Every attempt of this agent that has an object.
     async fn inventory(&self) -> Result<Vec<Found>, ExecutorError>;
+
+    /// Waits until the output of a container may be followed; what has ended need not wait.
+    async fn turn(&self, _key: &AttemptKey, _container: &str) -> Turn {
+        Turn::default()
+    }
 
     /// Output of one container from its start; with `follow` until the container has ended.
     fn logs(

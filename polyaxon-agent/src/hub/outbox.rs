@@ -197,7 +197,7 @@ impl Worker {
                     let mut fenced = Vec::new();
                     for report in reports {
                         let result = answer.results.iter().find(|result| {
-                            result.run == report.key.run
+                            *result.run == *report.key.run
                                 && result.attempt == report.key.attempt
                                 && result.seq == report.report.seq
                         });
@@ -262,7 +262,7 @@ fn message(report: &Report) -> StatusReport {
 fn ack(session: &Session, launch: &Launch) -> AckLaunchRequest {
     let mut request = AckLaunchRequest {
         session: Some(session.clone()),
-        run: launch.key.run.clone(),
+        run: launch.key.run.to_string(),
         attempt: launch.key.attempt,
         fence: launch.fence.load(Ordering::Relaxed),
         object_name: launch.key.object_name(),

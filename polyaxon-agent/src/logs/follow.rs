@@ -9,17 +9,19 @@ use super::shipper::Feed;
 use crate::ambience::Ambience;
 use crate::attempt::AttemptKey;
 use crate::build_report::BuildObserver;
-use crate::executor::{Executor, ExecutorError};
+use crate::executor::{Executor, ExecutorError, Turn};
 
-/// Reads a container's output until the container has ended and feeds all of it; a reader that
-/// breaks starts over. What can never be read any more leaves a mark.
+/// Reads a container's output until the container has ended and feeds all of it, in its turn; a
+/// reader that breaks starts over. What can never be read any more leaves a mark.
 pub async fn follow(
     executor: &dyn Executor,
     key: &AttemptKey,
     container: &str,
     readers: &Readers,
+    turn: Turn,
     ambience: &Ambience,
 ) {
+    let mut turn = Some(turn);
     let mut backoff = ambience.backoff();
     let mut had_end = false;
     readers.feed.ready().await;
@@ -31,6 +33,7 @@ pub async fn follow(
                     readers.feed.end_of_output(now_ns(ambience));
                 }
                 had_end = true;
+                turn = None;
                 match readers
                     .read(executor, key, container, false, ambience)
                     .await
@@ -52,6 +55,7 @@ pub async fn follow(
         }
         backoff.wait().await;
     }
+    drop(turn);
     readers.feed.finish();
     readers.feed.drained().await;
 }

@@ -190,7 +190,7 @@ impl Shipper {
         let (key, chunk, fence) = self.shared.lock().next()?;
         Some(PushLogsRequest {
             session: Some(session.clone()),
-            run: key.attempt.run,
+            run: key.attempt.run.to_string(),
             attempt: key.attempt.attempt,
             fence,
             container: key.container,
@@ -286,5 +286,12 @@ impl Feed {
 
     fn with(&self, change: impl FnOnce(&mut Window)) {
         self.shared.lock().change(&self.key, change);
+    }
+}
+
+impl Drop for Feed {
+    /// Nobody feeds it any more, nor waits for what is in it.
+    fn drop(&mut self) {
+        self.shared.lock().all.swap_remove(&self.key);
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub use report::{Confirmation, End, Outcome, StatusUpdate};
 
 use crate::executor::{Created, Ending, Isolation, Observation};
-use crate::planning::{AttemptPlan, Refusal};
+use crate::planning::{KeptPlan, Refusal};
 
 /// How long a final status waits for the log's last bytes.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ enum State {
     /// Main runs.
     Running,
     /// The registry is asked for the digest.
-    Confirming { ending: Ending },
+    Confirming { ending: Box<Ending> },
     /// The outcome is known; the log's end is awaited.
     Draining { outcome: Outcome, until: Instant },
     /// The final status was reported.
@@ -146,7 +146,7 @@ pub struct Facts {
 
 impl Facts {
     /// Facts of a planned attempt.
-    pub fn of(plan: &AttemptPlan, require_confirmation: bool) -> Self {
+    pub fn of(plan: &KeptPlan, require_confirmation: bool) -> Self {
         Self {
             image: plan.build.as_ref().map(|build| build.image.clone()),
             pushes: plan.build.as_ref().is_some_and(|build| build.pushes),
@@ -352,7 +352,9 @@ impl Machine {
                 self.finish(Outcome::built(image, unasked, &ending, strict), now)
             }
             Some(_) => {
-                self.state = State::Confirming { ending };
+                self.state = State::Confirming {
+                    ending: Box::new(ending),
+                };
                 vec![Action::Confirm]
             }
         }

@@ -23,13 +23,13 @@ pub struct StatusUpdate {
     /// A sentence; may be empty.
     pub message: String,
     /// What a build made.
-    pub build: Option<BuildResult>,
+    pub build: Option<Box<BuildResult>>,
     /// Why it failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// What stands between it and its node, where that is certain.
     pub isolation: Option<Isolation>,
     /// What ended the attempt without success, for those who explain it.
-    pub end: Option<End>,
+    pub end: Option<Box<End>>,
 }
 
 /// What ended an attempt without success.
@@ -115,7 +115,7 @@ impl Outcome {
 
     pub(super) fn stopped(reason: String) -> Self {
         let mut update = StatusUpdate::plain(Status::Stopped, "Stopped", reason.clone());
-        update.end = Some(End::Stopped { reason });
+        update.end = Some(Box::new(End::Stopped { reason }));
         Self(Box::new(update))
     }
 
@@ -125,8 +125,8 @@ impl Outcome {
             OBJECT_VANISHED,
             "the containers were removed by somebody else",
         );
-        update.failure = Some(Failure::default());
-        update.end = Some(End::Vanished);
+        update.failure = Some(Box::default());
+        update.end = Some(Box::new(End::Vanished));
         Self(Box::new(update))
     }
 
@@ -142,27 +142,27 @@ impl Outcome {
             (true, None) => format!("container `{}` did not start", ending.container),
         };
         let mut update = StatusUpdate::plain(Status::Failed, &ending.reason, message);
-        update.failure = Some(Failure {
+        update.failure = Some(Box::new(Failure {
             class: String::new(),
             exit_code: ending.exit_code.unwrap_or_default(),
             has_exit_code: ending.exit_code.is_some(),
             container: ending.container.clone(),
             last_lines: ending.last_lines.clone(),
             ..Failure::default()
-        });
-        update.end = Some(End::Container(ending));
+        }));
+        update.end = Some(Box::new(End::Container(ending)));
         Self(Box::new(update))
     }
 
     /// A build that was told not to push.
     pub(super) fn not_pushed(image: &str, ending: &Ending) -> Self {
         let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
-        update.build = Some(BuildResult {
+        update.build = Some(Box::new(BuildResult {
             image: image.to_owned(),
             reason: "the build did not push".to_owned(),
             executor_image: ending.main_image.clone(),
             ..BuildResult::default()
-        });
+        }));
         Self(Box::new(update))
     }
 
@@ -185,7 +185,7 @@ impl Outcome {
                 (build.layers, build.size_bytes) = (size.layers, size.bytes);
                 build.confirmed = true;
                 let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
-                update.build = Some(build);
+                update.build = Some(Box::new(build));
                 return Self(Box::new(update));
             }
             Confirmation::Absent { digest, reason } => (true, digest, reason),
@@ -196,23 +196,23 @@ impl Outcome {
         build.reason.clone_from(&reason);
         let mut update = if refuted || require_confirmation {
             let mut update = StatusUpdate::plain(Status::Failed, "PushUnconfirmed", reason.clone());
-            update.end = Some(End::Unconfirmed {
+            update.end = Some(Box::new(End::Unconfirmed {
                 reason,
                 definite: refuted,
-            });
-            update.failure = Some(Failure {
+            }));
+            update.failure = Some(Box::new(Failure {
                 class: "push_unconfirmed".to_owned(),
                 exit_code: 0,
                 has_exit_code: true,
                 container: ending.container.clone(),
                 last_lines: Vec::new(),
                 ..Failure::default()
-            });
+            }));
             update
         } else {
             StatusUpdate::plain(Status::Succeeded, "Completed", "")
         };
-        update.build = Some(build);
+        update.build = Some(Box::new(build));
         Self(Box::new(update))
     }
 }

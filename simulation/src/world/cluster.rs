@@ -347,7 +347,7 @@ impl Cluster {
                 let (end, _) = object.end();
                 let until = object.removed.unwrap_or(now);
                 ObjectRecord {
-                    run: object.key.run.clone(),
+                    run: object.key.run.to_string(),
                     attempt: object.key.attempt,
                     uid: object.uid.clone(),
                     orphan: object.orphan,

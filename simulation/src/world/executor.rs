@@ -11,7 +11,7 @@ use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::executor::{
     Created, Ending, Executor, ExecutorError, Found, LogPiece, Observation, Seen, Sights,
 };
-use polyaxon_agent::planning::AttemptPlan;
+use polyaxon_agent::planning::{AttemptPlan, KeptPlan};
 
 use super::World;
 use super::cluster::{Cluster, Creation, View};
@@ -89,7 +89,7 @@ impl Executor for SimExecutor {
         })
     }
 
-    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let key = &plan.key;
         let mut started = false;
         loop {

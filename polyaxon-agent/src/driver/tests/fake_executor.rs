@@ -14,7 +14,7 @@ use crate::executor::{
     Created, Ending, Executor, ExecutorError, Found, Isolation, LogPiece, Observation, Phase, Seen,
     Sights,
 };
-use crate::planning::AttemptPlan;
+use crate::planning::{AttemptPlan, KeptPlan};
 
 #[derive(Default)]
 struct State {
@@ -95,7 +95,7 @@ impl Executor for FakeExecutor {
         })
     }
 
-    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let main = "polyaxon-main".to_owned();
         seen.tell(Seen::Container(main.clone()));
         if plan.build.is_some() {

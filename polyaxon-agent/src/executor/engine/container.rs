@@ -159,7 +159,7 @@ fn field(plan: &AttemptPlan, path: &str) -> Option<String> {
     match path {
         "metadata.name" => Some(plan.key.object_name()),
         "metadata.namespace" => Some(pod.namespace.clone()),
-        "metadata.uid" => Some(plan.key.run.clone()),
+        "metadata.uid" => Some(plan.key.run.to_string()),
         "spec.nodeName" => Some("localhost".to_owned()),
         "spec.serviceAccountName" => Some(
             pod.scheduling

@@ -24,7 +24,7 @@ const UID: &str = "polyaxon.com/uid";
 pub(super) fn of(agent: &str, plan: &AttemptPlan) -> HashMap<String, String> {
     [
         (AGENT, agent.to_owned()),
-        (RUN, plan.key.run.clone()),
+        (RUN, plan.key.run.to_string()),
         (ATTEMPT, plan.key.attempt.to_string()),
         (FENCE, plan.fence.to_string()),
         (SPEC_HASH, plan.spec_hash.clone()),

@@ -43,7 +43,7 @@ use self::objects::Objects;
 pub use self::options::{EngineOptions, PodImage, usual_sockets};
 use super::{Created, Executor, ExecutorError, Found, LogPiece, Seen, Sights};
 use crate::attempt::AttemptKey;
-use crate::planning::AttemptPlan;
+use crate::planning::{AttemptPlan, KeptPlan};
 
 /// What Podman 4.3 and Docker 20.10 both speak.
 const API: ClientVersion = ClientVersion {
@@ -183,13 +183,18 @@ impl Executor for EngineExecutor {
         })
     }
 
-    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
+    async fn run(&self, plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError> {
+        let Some(plan) = plan.plan() else {
+            return Err(ExecutorError::Refused(
+                "the plan of the run is not whole".to_owned(),
+            ));
+        };
         if plan.build.is_some() {
             let isolation = isolation::isolation(&self.docker).await;
             seen.tell(Seen::Isolation(isolation));
         }
         let control = self.control(&plan.key);
-        life::Life::new(self, &plan, &control, &seen).run().await
+        life::Life::new(self, plan, &control, &seen).run().await
     }
 
     async fn stop(&self, key: &AttemptKey) -> Result<(), ExecutorError> {

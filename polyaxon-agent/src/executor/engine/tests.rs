@@ -200,7 +200,8 @@ fn start(
     plan: &Arc<AttemptPlan>,
 ) -> (JoinHandle<Result<(), ExecutorError>>, Told) {
     let (sender, receiver) = Sights::new();
-    let (executor, plan) = (Arc::clone(executor), Arc::clone(plan));
+    let executor = Arc::clone(executor);
+    let plan = Arc::new(KeptPlan::whole(AttemptPlan::clone(plan)));
     let task = tokio::spawn(async move { executor.run(plan, sender).await });
     (task, receiver)
 }

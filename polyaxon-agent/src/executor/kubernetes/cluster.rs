@@ -15,6 +15,7 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::changes::{Changes, Listener};
 use super::kept::{Folded, Kept};
 use super::labels::{self, Owner};
 use super::observe::Note;
@@ -46,12 +47,12 @@ pub(super) struct Slot {
     pub(super) job: Option<Folded<Job>>,
     /// Nearly always one.
     pub(super) pods: Vec<Folded<Pod>>,
-    changed: watch::Sender<()>,
+    changes: Changes,
 }
 
 impl Slot {
     fn is_empty(&self) -> bool {
-        self.job.is_none() && self.pods.is_empty() && self.changed.receiver_count() == 0
+        self.job.is_none() && self.pods.is_empty() && !self.changes.is_heard()
     }
 }
 
@@ -229,10 +230,10 @@ impl Cluster {
     }
 
     /// Says when the picture of an attempt changes.
-    pub(super) fn subscribe(&self, key: &AttemptKey) -> watch::Receiver<()> {
+    pub(super) fn subscribe(&self, key: &AttemptKey) -> Listener {
         let mut state = self.lock();
         let slot = state.slots.entry(key.clone()).or_default();
-        slot.changed.subscribe()
+        slot.changes.listen()
     }
 
     /// Nobody asks for the attempt any more; what there is of it goes when it is deleted.
@@ -262,7 +263,7 @@ impl Cluster {
         notes.retain(|known| known.reason != note.reason);
         notes.push(note);
         if let Some(slot) = key.and_then(|key| state.slots.get(&key)) {
-            slot.changed.send_replace(());
+            slot.changes.tell();
         }
     }
 
@@ -284,17 +285,20 @@ impl Cluster {
             return;
         };
         let mut state = self.lock();
+        // One key for all of an attempt.
+        let known = state.slots.get_key_value(&owner.key);
+        let key = known.map_or(owner.key, |(key, _)| key.clone());
         if let Some(uid) = &metadata.uid {
-            state.keys.insert(uid.clone(), owner.key.clone());
+            state.keys.insert(uid.clone(), key.clone());
         }
-        let slot = state.slots.entry(owner.key.clone()).or_default();
+        let slot = state.slots.entry(key.clone()).or_default();
         if let Some(namespace) = &metadata.namespace {
             slot.namespace.clone_from(namespace);
         }
         change(slot);
-        slot.changed.send_replace(());
+        slot.changes.tell();
         if slot.is_empty() {
-            state.slots.remove(&owner.key);
+            state.slots.remove(&key);
         }
     }
 
@@ -312,7 +316,7 @@ impl Cluster {
         let mut state = self.lock();
         for slot in state.slots.values_mut() {
             if slot.namespace == namespace && change(slot) {
-                slot.changed.send_replace(());
+                slot.changes.tell();
             }
         }
         state.slots.retain(|_, slot| !slot.is_empty());
@@ -377,7 +381,7 @@ mod tests {
         ));
         let gone = async {
             loop {
-                changes.changed().await.expect("the cluster is there");
+                changes.changed().await;
                 if lists.load(Ordering::Relaxed) > 1 && cluster.snapshot(&old).job.is_none() {
                     break;
                 }

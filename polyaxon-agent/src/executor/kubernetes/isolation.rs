@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::KubernetesExecutor;
 use crate::executor::{Isolation, Seen, Sights};
-use crate::planning::AttemptPlan;
+use crate::planning::KeptPlan;
 
 /// What is known of nodes, by name, as long as the process lives.
 #[derive(Debug, Default)]
@@ -53,22 +53,20 @@ fn wish(pod: &Pod) -> Wish {
 
 impl KubernetesExecutor {
     /// Tells what stands between a build and its node, once it has one.
-    pub(super) async fn tell_isolation(&self, plan: &AttemptPlan, seen: &Sights) {
+    pub(super) async fn tell_isolation(&self, plan: &KeptPlan, seen: &Sights) {
         if plan.build.is_none() {
             return;
         }
         let mut changes = self.cluster.subscribe(&plan.key);
         let isolation = loop {
-            changes.mark_unchanged();
+            changes.catch_up();
             let pod = self.cluster.snapshot(&plan.key).pod;
             match pod.map_or(Wish::Early, |pod| wish(&pod)) {
                 Wish::None => break Isolation::DroppedCapabilities,
                 Wish::Of(node) => break Box::pin(self.isolation_on(&node)).await,
                 Wish::Early => {}
             }
-            if changes.changed().await.is_err() {
-                return;
-            }
+            changes.changed().await;
         };
         seen.tell(Seen::Isolation(isolation));
     }

@@ -1,9 +1,13 @@
 //! The kinds of objects of which the picture of the cluster is made, without what is never read.
 
 use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     Container, ContainerStatus, Event as Warning, Pod, PodSpec, PodStatus,
@@ -31,8 +35,8 @@ pub(super) trait Kept: Kind + Send + 'static {
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>);
 }
 
-/// An object without what is never read, as text: the fields of ten thousand pods take many times that room, and few
-/// are looked at in a second.
+/// An object without what is never read, as compressed text: the fields of ten thousand pods take many times that room,
+/// and few are looked at in a second.
 #[derive(Clone)]
 pub(super) struct Folded<K> {
     pub(super) name: String,
@@ -40,29 +44,39 @@ pub(super) struct Folded<K> {
     pub(super) created: Option<Time>,
     /// Whether it has our finalizer.
     pub(super) is_held: bool,
-    json: Arc<[u8]>,
+    text: Arc<[u8]>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind + Serialize> Folded<K> {
     /// `object` is what is left of the object with this metadata.
     fn new(metadata: &ObjectMeta, object: &K) -> Self {
-        // A typed object is always JSON.
-        let json = serde_json::to_vec(object).unwrap_or_default();
         Self {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
             created: metadata.creation_timestamp.clone(),
             is_held: labels::finalizer(metadata).is_some(),
-            json: json.into(),
+            text: compressed(object).into(),
             kind: PhantomData,
         }
     }
 
     /// The object; what was folded unfolds.
     pub(super) fn unfold(&self) -> Option<Arc<K>> {
-        serde_json::from_slice(&self.json).ok().map(Arc::new)
+        let mut text = Vec::new();
+        DeflateDecoder::new(&*self.text)
+            .read_to_end(&mut text)
+            .ok()?;
+        serde_json::from_slice(&text).ok().map(Arc::new)
     }
+}
+
+fn compressed(object: &impl Serialize) -> Vec<u8> {
+    // A typed object is always JSON, and there is always room.
+    let text = serde_json::to_vec(object).unwrap_or_default();
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    let written = encoder.write_all(&text).and_then(|()| encoder.finish());
+    written.unwrap_or_default()
 }
 
 impl Folded<Job> {

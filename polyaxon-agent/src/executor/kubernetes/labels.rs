@@ -25,7 +25,7 @@ const TTL: &str = "operation.polyaxon.com/ttl";
 pub(super) fn of(agent: &str, plan: &AttemptPlan) -> BTreeMap<String, String> {
     [
         (AGENT, agent.to_owned()),
-        (RUN, plan.key.run.clone()),
+        (RUN, plan.key.run.to_string()),
         (ATTEMPT, plan.key.attempt.to_string()),
         (FENCE, plan.fence.to_string()),
     ]

@@ -1,7 +1,6 @@
 //! One attempt as it is watched: from what the cluster shows to what the machine is told, until
 //! it has ended.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::output::{self, Source};
 use super::{ExecutorError, KubernetesExecutor};
 use crate::classify::{ContainerState, PlatformState};
 use crate::executor::{Ending, Observation, Seen, Sights};
-use crate::planning::AttemptPlan;
+use crate::planning::KeptPlan;
 
 /// Lines of a failed container's log that go into the report.
 const LAST_LINES: usize = 20;
@@ -41,10 +40,10 @@ const LEFTOVERS: Duration = Duration::from_secs(10);
 
 pub(super) struct Life<'a> {
     executor: &'a KubernetesExecutor,
-    plan: &'a AttemptPlan,
+    plan: &'a KeptPlan,
     main: &'a str,
     seen: &'a Sights,
-    told: HashSet<String>,
+    told: Vec<String>,
     running: bool,
     /// Reason of the status that is shown.
     shown: Option<String>,
@@ -64,7 +63,7 @@ struct There {
 impl<'a> Life<'a> {
     pub(super) fn new(
         executor: &'a KubernetesExecutor,
-        plan: &'a AttemptPlan,
+        plan: &'a KeptPlan,
         main: &'a str,
         seen: &'a Sights,
     ) -> Self {
@@ -73,7 +72,7 @@ impl<'a> Life<'a> {
             plan,
             main,
             seen,
-            told: HashSet::new(),
+            told: Vec::new(),
             running: false,
             shown: None,
             trouble: None,
@@ -91,24 +90,30 @@ impl<'a> Life<'a> {
         }
         let mut changes = cluster.subscribe(&self.plan.key);
         loop {
-            changes.mark_unchanged();
-            let Some(there) = self.look().await? else {
-                self.say(Observation::Vanished);
+            changes.catch_up();
+            // It is waited for hours, and looked for a moment: what a look needs takes no room between two.
+            let Some(due) = Box::pin(self.round()).await? else {
                 return Ok(());
             };
-            if let Some(ending) = self.step(&there).await? {
-                self.say(Observation::Ended(ending));
-                return Ok(());
-            }
-            let again = if there.is_late { SOON } else { LOOK };
-            // What is waited for takes long, and what there was takes room.
-            drop(there);
-            let due = self.due().unwrap_or(again).min(again);
             tokio::select! {
-                _ = changes.changed() => {}
+                () = changes.changed() => {}
                 () = tokio::time::sleep(due) => {}
             }
         }
+    }
+
+    /// Looks and tells what is new; answers when to look again at the latest, `None`: it is over.
+    async fn round(&mut self) -> Result<Option<Duration>, ExecutorError> {
+        let Some(there) = self.look().await? else {
+            self.say(Observation::Vanished);
+            return Ok(None);
+        };
+        if let Some(ending) = self.step(&there).await? {
+            self.say(Observation::Ended(ending));
+            return Ok(None);
+        }
+        let again = if there.is_late { SOON } else { LOOK };
+        Ok(Some(self.due().unwrap_or(again).min(again)))
     }
 
     fn say(&self, observation: Observation) {
@@ -125,7 +130,7 @@ impl<'a> Life<'a> {
             notes,
         } = self.executor.cluster.snapshot(key);
         let namespace = if namespace.is_empty() {
-            self.executor.namespace_of(self.plan)
+            self.executor.namespace_of(&self.plan.namespace)
         } else {
             namespace
         };
@@ -155,7 +160,8 @@ impl<'a> Life<'a> {
         };
         let sight = look(self.main, &job, pod.as_deref(), &notes);
         for container in sight.containers {
-            if self.told.insert(container.clone()) {
+            if !self.told.contains(&container) {
+                self.told.push(container.clone());
                 self.seen.tell(Seen::Container(container));
             }
         }
@@ -289,7 +295,7 @@ impl<'a> Life<'a> {
 
     async fn last_lines(&self, there: &There, container: &str) -> Vec<String> {
         let name = there.pod.as_ref().and_then(|pod| pod.metadata.name.clone());
-        let Some(pod) = name.filter(|_| self.told.contains(container)) else {
+        let Some(pod) = name.filter(|_| self.told.iter().any(|told| told == container)) else {
             return Vec::new();
         };
         let source = Source {

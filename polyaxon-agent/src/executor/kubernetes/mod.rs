@@ -5,6 +5,7 @@
 //! exists is never changed but for two things: the finalizer is taken off, and the time to live is
 //! set, each by a patch that tests uid and version.
 
+mod changes;
 mod cluster;
 mod dockerfile;
 mod failure;
@@ -35,8 +36,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt as _, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
@@ -53,10 +54,10 @@ use self::output::Source;
 use self::pace::Pace;
 use self::turns::Turns;
 use self::user_namespaces::Shown;
-use super::{Created, Executor, ExecutorError, Found, LogPiece, Sights};
+use super::{Created, Executor, ExecutorError, Found, LogPiece, Sights, Turn};
 use crate::attempt::AttemptKey;
 use crate::config::UserNamespaces;
-use crate::planning::AttemptPlan;
+use crate::planning::{AttemptPlan, KeptPlan};
 
 /// Pods on one cluster.
 pub struct KubernetesExecutor {
@@ -151,11 +152,11 @@ impl KubernetesExecutor {
     }
 
     /// Namespace of a run, the agent's own when it names none.
-    fn namespace_of(&self, plan: &AttemptPlan) -> String {
-        if plan.pod.namespace.is_empty() {
+    fn namespace_of(&self, namespace: &str) -> String {
+        if namespace.is_empty() {
             self.options.namespace.clone()
         } else {
-            plan.pod.namespace.clone()
+            namespace.to_owned()
         }
     }
 
@@ -242,19 +243,23 @@ impl Executor for Arc<KubernetesExecutor> {
         true
     }
 
-    async fn run(&self, plan: Arc<AttemptPlan>, seen: Sights) -> Result<(), ExecutorError> {
-        let Some(main) = plan.pod.main() else {
+    async fn run(&self, plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError> {
+        let Some(main) = &plan.main else {
             return Err(ExecutorError::Refused(
                 "the run has no main container".to_owned(),
             ));
         };
         self.live().insert(plan.key.clone());
         let _watched = Watched(self, plan.key.clone());
-        let mut isolation = pin!(self.tell_isolation(&plan, &seen));
-        let mut life = pin!(life::Life::new(self, &plan, &main.name, &seen).run());
+        // It is known long before the end, and takes no room from then on.
+        let mut isolation = self.tell_isolation(&plan, &seen).boxed();
+        let mut life = pin!(life::Life::new(self, &plan, main, &seen).run());
         tokio::select! {
             biased;
-            () = &mut isolation => life.await,
+            () = &mut isolation => {
+                drop(isolation);
+                life.await
+            }
             ended = &mut life => ended,
         }
     }
@@ -274,6 +279,10 @@ impl Executor for Arc<KubernetesExecutor> {
         self.take_inventory().await
     }
 
+    async fn turn(&self, key: &AttemptKey, container: &str) -> Turn {
+        self.turns.take(&self.cluster, key, container).await
+    }
+
     fn logs(
         &self,
         key: &AttemptKey,
@@ -282,28 +291,23 @@ impl Executor for Arc<KubernetesExecutor> {
     ) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
         let (executor, key, container) = (Arc::clone(self), key.clone(), container.to_owned());
         let opened = async move {
-            let mut turn = executor
-                .turns
-                .take(&executor.cluster, &key, &container, follow)
-                .await;
-            // Many wait for a turn; what is needed afterwards is made then.
-            let source = Box::pin(executor.source(&key, &container)).await;
+            // What is whole is read in one go.
+            let follow =
+                follow && turns::is_over(&executor.cluster, &key, &container) != Some(true);
             let place = executor.lanes.place(&executor.client);
-            let pieces = match source {
-                Ok(source) => {
-                    let client = place.client.clone();
-                    Box::pin(turn.open(|follow| output::open(source, client, follow))).await
-                }
-                Err(error) => Err(error),
+            let open = async {
+                let source = executor.source(&key, &container).await?;
+                output::open(source, place.client.clone(), follow).await
             };
-            (pieces, turn, place)
+            // It is needed for a moment of the time that the output takes.
+            let (pieces, held) = Box::pin(executor.turns.open(follow, open)).await;
+            (pieces, (held, place))
         };
         stream::once(opened)
-            .flat_map(|(pieces, turn, place)| {
+            .flat_map(|(pieces, held)| {
                 let pieces =
                     pieces.unwrap_or_else(|error| stream::once(async { Err(error) }).boxed());
-                // They last as long as the stream.
-                let held = (turn, place);
+                // As long as the stream.
                 pieces.map(move |piece| {
                     let _held = &held;
                     piece

@@ -46,7 +46,7 @@ impl KubernetesExecutor {
     /// Creates the Job. Its name is what decides who was first.
     pub(super) async fn create_job(&self, plan: &AttemptPlan) -> Result<Created, ExecutorError> {
         let job = self.job(plan)?;
-        let namespace = self.namespace_of(plan);
+        let namespace = self.namespace_of(&plan.pod.namespace);
         if !self.options.namespaces().contains(&namespace) {
             return Err(ExecutorError::Refused(format!(
                 "the namespace `{namespace}` is not one of the agent's: add it to `additionalNamespaces`"

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::cluster::Cluster;
 use super::statuses::status_of;
 use crate::attempt::AttemptKey;
+use crate::executor::Turn;
 
 /// Outputs of containers that have ended, each of which is read in one go, and outputs that are being opened.
 const READS: usize = 16;
@@ -26,30 +27,6 @@ const SILENCE: Duration = Duration::from_millis(250);
 pub(super) struct Turns {
     follows: Arc<Semaphore>,
     reads: Arc<Semaphore>,
-}
-
-/// Leave to read one output; it ends when dropped.
-#[derive(Debug)]
-pub(super) struct Turn {
-    /// Whether it is followed until the container ends.
-    pub(super) follow: bool,
-    _followed: Option<OwnedSemaphorePermit>,
-    read: Option<OwnedSemaphorePermit>,
-}
-
-impl Turn {
-    /// Opens the output; `open` is told whether it is followed. Others may be opened once it flows, or is silent.
-    pub(super) async fn open<F: Future>(&mut self, open: impl FnOnce(bool) -> F) -> F::Output {
-        let mut opening = pin!(open(self.follow));
-        let opened = tokio::time::timeout(SILENCE, &mut opening).await;
-        if self.follow {
-            self.read = None;
-        }
-        match opened {
-            Ok(opened) => opened,
-            Err(_silent) => opening.await,
-        }
-    }
 }
 
 /// Outputs that are read at a time at most, of so many containers that run.
@@ -70,41 +47,49 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn. What should be followed, and has ended before its turn came, is read then.
-    pub(super) async fn take(
-        &self,
-        cluster: &Cluster,
-        key: &AttemptKey,
-        container: &str,
-        follow: bool,
-    ) -> Turn {
-        let mut followed = None;
-        if follow {
-            let ended = async {
-                let mut changes = cluster.subscribe(key);
-                loop {
-                    changes.mark_unchanged();
-                    let pod = cluster.snapshot(key).pod;
-                    if pod.is_none_or(|pod| has_ended(&pod, container)) {
-                        return;
-                    }
-                    // The sender lives as long as somebody listens.
-                    let _changed = changes.changed().await;
+    /// Waits until one more may be followed, or until the container has ended.
+    pub(super) async fn take(&self, cluster: &Cluster, key: &AttemptKey, container: &str) -> Turn {
+        let ended = async {
+            let mut changes = cluster.subscribe(key);
+            loop {
+                changes.catch_up();
+                if is_over(cluster, key, container) != Some(false) {
+                    return;
                 }
-            };
-            tokio::select! {
-                biased;
-                () = ended => {}
-                permit = Arc::clone(&self.follows).acquire_owned() => followed = permit.ok(),
+                changes.changed().await;
             }
-        }
-        let read = Arc::clone(&self.reads).acquire_owned().await;
-        Turn {
-            follow: followed.is_some(),
-            _followed: followed,
-            read: read.ok(),
+        };
+        tokio::select! {
+            biased;
+            () = ended => Turn::default(),
+            permit = Arc::clone(&self.follows).acquire_owned() => permit.map(Turn::limited).unwrap_or_default(),
         }
     }
+
+    /// Opens an output. Others may be opened once it flows or is silent, if it is `followed`; else when what is held for
+    /// it is dropped.
+    pub(super) async fn open<F: Future>(
+        &self,
+        followed: bool,
+        open: F,
+    ) -> (F::Output, Option<OwnedSemaphorePermit>) {
+        let mut held = Arc::clone(&self.reads).acquire_owned().await.ok();
+        let mut opening = pin!(open);
+        let opened = tokio::time::timeout(SILENCE, &mut opening).await;
+        if followed {
+            held = None;
+        }
+        match opened {
+            Ok(opened) => (opened, held),
+            Err(_silent) => (opening.await, held),
+        }
+    }
+}
+
+/// Whether the output of a container is whole; `None`: its pod is not seen.
+pub(super) fn is_over(cluster: &Cluster, key: &AttemptKey, container: &str) -> Option<bool> {
+    let pod = cluster.snapshot(key).pod;
+    pod.map(|pod| has_ended(&pod, container))
 }
 
 fn has_ended(pod: &Pod, container: &str) -> bool {
@@ -143,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn few_outputs_are_followed_and_the_rest_is_read_once_it_is_whole() {
+    async fn few_outputs_are_followed_and_what_has_ended_takes_no_place() {
         let cluster = Cluster::new("me", &["n".to_owned()]);
         let keys = ["a", "b", "c"].map(|run| AttemptKey::new(run, 1));
         let [a, b, c] = &keys;
@@ -151,51 +136,41 @@ mod tests {
             see(&cluster, run, &json!({"running": {}}));
         }
         let turns = Turns::new(1);
-        let first = turns.take(&cluster, a, "main", true).await;
-        assert!(first.follow);
-        let mut second = Box::pin(turns.take(&cluster, b, "main", true));
-        let mut third = Box::pin(turns.take(&cluster, c, "main", true));
+        let first = turns.take(&cluster, a, "main").await;
+        assert!(first.is_limited());
+        let mut second = Box::pin(turns.take(&cluster, b, "main"));
+        let mut third = Box::pin(turns.take(&cluster, c, "main"));
         assert!(poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
+        assert_eq!(is_over(&cluster, b, "main"), Some(false));
         see(&cluster, "b", &json!({"terminated": {"exitCode": 0}}));
+        assert_eq!(is_over(&cluster, b, "main"), Some(true));
         let Poll::Ready(second) = poll!(&mut second) else {
-            panic!("a container that has ended is not followed");
+            panic!("a container that has ended waits");
         };
-        assert!(!second.follow);
+        assert!(!second.is_limited());
         assert!(poll!(&mut third).is_pending());
         drop(first);
-        assert!(third.await.follow);
+        assert!(third.await.is_limited());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_few_outputs_are_opened_at_a_time_and_a_silent_one_hinders_nobody() {
-        let cluster = Cluster::new("me", &["n".to_owned()]);
-        see(&cluster, "a", &json!({"running": {}}));
-        let (turns, key) = (Turns::new(100), AttemptKey::new("a", 1));
-        let mut opening = Vec::new();
-        for _ in 0..READS {
-            opening.push(turns.take(&cluster, &key, "main", true).await);
+        let turns = Turns::new(100);
+        let silent = || std::future::pending::<()>();
+        let mut opening: Vec<_> = (0..READS)
+            .map(|_| Box::pin(turns.open(true, silent())))
+            .collect();
+        for silent in &mut opening {
+            assert!(poll!(silent).is_pending());
         }
-        let mut next = Box::pin(turns.take(&cluster, &key, "main", true));
+        let mut next = Box::pin(turns.open(false, async {}));
         assert!(poll!(&mut next).is_pending());
-        let mut silent = opening.pop().expect("a turn");
-        let mut silent = Box::pin(silent.open(|_| std::future::pending::<()>()));
-        assert!(poll!(&mut silent).is_pending());
         tokio::time::advance(SILENCE).await;
-        assert!(poll!(&mut silent).is_pending());
-        let Poll::Ready(mut next) = poll!(&mut next) else {
+        let first = opening.first_mut().expect("one");
+        assert!(poll!(first).is_pending());
+        let Poll::Ready(((), held)) = poll!(&mut next) else {
             panic!("a silent output hinders the next one");
         };
-        next.open(|follow| async move { assert!(follow) }).await;
-        assert!(turns.take(&cluster, &key, "main", true).await.follow);
-    }
-
-    #[tokio::test]
-    async fn what_has_ended_takes_no_place_of_what_runs() {
-        let cluster = Cluster::new("me", &["n".to_owned()]);
-        see(&cluster, "a", &json!({"terminated": {"exitCode": 0}}));
-        let turns = Turns::new(0);
-        let key = AttemptKey::new("a", 1);
-        assert!(!turns.take(&cluster, &key, "main", true).await.follow);
-        assert!(!turns.take(&cluster, &key, "main", false).await.follow);
+        assert!(held.is_some(), "it is read in one go");
     }
 }
