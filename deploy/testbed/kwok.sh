@@ -5,7 +5,8 @@
 #   deploy/testbed/kwok.sh up [NODES]   makes so many nodes (default 10) with room for 1500 pods each
 #   deploy/testbed/kwok.sh down         removes them
 #   deploy/testbed/kwok.sh run COMMAND  runs the command with such nodes and the variables of cluster.sh;
-#                                       a cluster that was not up is up as long as the command runs
+#                                       a cluster that was not up is up as long as the command runs. Each
+#                                       of both gets half of the processors, as on machines of their own
 #
 # A pod gets there only with the node selector `testbed.polyaxon.com/node: simulated` and a toleration
 # of the taint of the same key; no other pod does. What becomes of it is in kwok-stages.yaml.
@@ -91,8 +92,18 @@ down() {
     fi
 }
 
+# on_processors LIST: those of the cluster's services, with their pods.
+on_processors() {
+    local folder pid
+    for folder in "$cluster_dir"/services/*/; do
+        service_running "$folder" || continue
+        read -r pid _ <"$folder/pid"
+        taskset --all-tasks --cpu-list --pid "$1" "$pid" >/dev/null
+    done
+}
+
 run() {
-    local variables
+    local variables processors half command=("$@")
     [ "${POLYAXON_E2E_CLUSTER-testbed}" = testbed ] || cluster_fail "simulated nodes are for the testbed's own cluster"
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -106,7 +117,12 @@ run() {
     eval "$variables"
     trap 'down; [ -n "$owner" ] || "$here/cluster.sh" down' EXIT
     up 10
-    "$@"
+    processors=$(nproc --all) half=$(($(nproc --all) / 2))
+    if [ "$half" -gt 0 ] && on_processors "0-$((half - 1))"; then
+        trap 'on_processors "0-$((processors - 1))" || true; down; [ -n "$owner" ] || "$here/cluster.sh" down' EXIT
+        command=(taskset --cpu-list "$half-$((processors - 1))" "$@")
+    fi
+    "${command[@]}"
 }
 
 case ${1-}-$# in
