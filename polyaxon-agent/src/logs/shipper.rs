@@ -292,6 +292,11 @@ impl Feed {
 impl Drop for Feed {
     /// Nobody feeds it any more, nor waits for what is in it.
     fn drop(&mut self) {
-        self.shared.lock().all.swap_remove(&self.key);
+        let mut slots = self.shared.lock();
+        let slot = slots.all.get(&self.key);
+        // It may have been forgotten, and fed anew since.
+        if slot.is_some_and(|slot| Arc::ptr_eq(&slot.progress, &self.progress)) {
+            slots.all.swap_remove(&self.key);
+        }
     }
 }
