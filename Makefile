@@ -40,7 +40,7 @@ cluster-down: ## End what `make cluster-up` started (its registries' images stay
 charts: ## Test the Helm charts and the Kustomize bases (builds Helm once)
 	@deploy/testbed/charts-test.sh
 
-soak: ## Kill hub and agent for SOAK_MINUTES, or POLYAXON_KILLS times, while builds run; print what was lost
+soak: ## Kill hub and agent for SOAK_MINUTES, or POLYAXON_KILLS times, and take the hub away, while builds run; print what was lost
 	@deploy/testbed/soak.sh
 
 bench: ## Run the benchmarks and print their table; those on a cluster where one is up, or as root

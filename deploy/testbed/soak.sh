@@ -3,6 +3,7 @@
 #
 #   SOAK_MINUTES=10 deploy/testbed/soak.sh
 #   POLYAXON_KILLS=200 deploy/testbed/soak.sh
+#   POLYAXON_E2E_CLUSTER=testbed deploy/testbed/soak.sh    builds on Kubernetes, see cluster.sh, not on a container engine
 #
 # SOAK_SEED repeats an order of kills. The exit status is not 0 when anything was lost.
 set -euo pipefail
@@ -15,7 +16,14 @@ if [ $# -gt 0 ]; then
     exit 2
 fi
 
-own_testbed soak deploy/testbed/up.sh
-variables=$(deploy/testbed/up.sh)
+if [ -n "${POLYAXON_E2E_CLUSTER-}" ]; then
+    own_testbed soak deploy/testbed/cluster.sh
+    variables=$(deploy/testbed/cluster.sh up)
+    eval "$variables"
+    variables=$(deploy/testbed/cluster-programs.sh)
+else
+    own_testbed soak deploy/testbed/up.sh
+    variables=$(deploy/testbed/up.sh)
+fi
 eval "$variables"
 cargo run --quiet --profile ci --locked --package polyaxon-e2e --bin soak

@@ -1,11 +1,13 @@
 //! Kills hub and agent again and again while builds run, and counts what is lost: nothing may be.
 //!
-//! `SOAK_MINUTES` (10) says for how long, or `POLYAXON_KILLS` how often; `SOAK_SEED` repeats an order of kills. Prints a
-//! table; the exit status is not 0 when anything was lost, doubled or left over.
+//! `SOAK_MINUTES` (10) says for how long, or `POLYAXON_KILLS` how often; `SOAK_SEED` repeats an order of kills. At the end
+//! the hub is away for two minutes. On Kubernetes where `POLYAXON_E2E_CLUSTER` is set, else on a container engine. Prints
+//! a table; the exit status is not 0 when anything was lost, doubled or left over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::process::{Child, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -13,7 +15,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use polyaxon_e2e::build::{
     check_lines, check_nothing_left, check_one_end, get, is_end, operation_to, print_lines,
+    wait_for_text,
 };
+use polyaxon_e2e::cluster::ClusterServices;
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::services::{FAILPOINTS, Services};
 use serde_json::Value;
@@ -24,6 +28,9 @@ const BUILDS: usize = 3;
 const LINES: usize = 50;
 /// Longest time until the last builds have ended.
 const END: Duration = Duration::from_mins(5);
+/// How long the hub is away at the end, and the pause after each line of the builds that meet it, in seconds.
+const AWAY: Duration = Duration::from_mins(2);
+const AWAY_PAUSE: &str = "3";
 /// How long an agent may take to reach its failpoint.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -31,7 +38,7 @@ fn main() -> Result<()> {
     let limit = Limit::from_environment()?;
     let seed = variable("SOAK_SEED")?.unwrap_or_else(|| u64::from(std::process::id()));
     let mut soak = Soak {
-        services: Services::start()?,
+        services: Place::from_environment()?,
         random: Random(seed),
         submitting: Vec::new(),
         runs: Vec::new(),
@@ -43,6 +50,7 @@ fn main() -> Result<()> {
         soak.pause();
         soak.kill()?;
     }
+    soak.without_hub()?;
     let lost = soak.check();
     let table = soak.table(seed, started.elapsed(), &lost);
     std::io::stdout().write_all(table.as_bytes())?;
@@ -87,8 +95,50 @@ fn variable<T: FromStr<Err: Into<anyhow::Error>>>(name: &str) -> Result<Option<T
     }
 }
 
+/// Where builds run.
+enum Place {
+    Engine(Services),
+    Cluster(ClusterServices),
+}
+
+impl Place {
+    fn from_environment() -> Result<Self> {
+        Ok(match variable::<String>("POLYAXON_E2E_CLUSTER")? {
+            Some(_) => Self::Cluster(ClusterServices::start()?),
+            None => Self::Engine(Services::start()?),
+        })
+    }
+
+    fn check_nothing_left(&self, uuid: &str) -> Result<()> {
+        match self {
+            Self::Engine(services) => check_nothing_left(services, uuid),
+            Self::Cluster(cluster) => cluster.wait_until_gone(uuid),
+        }
+    }
+}
+
+impl Deref for Place {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        match self {
+            Self::Engine(services) => services,
+            Self::Cluster(cluster) => cluster,
+        }
+    }
+}
+
+impl DerefMut for Place {
+    fn deref_mut(&mut self) -> &mut Services {
+        match self {
+            Self::Engine(services) => services,
+            Self::Cluster(cluster) => cluster,
+        }
+    }
+}
+
 struct Soak {
-    services: Services,
+    services: Place,
     random: Random,
     /// Commands that have not been answered yet.
     submitting: Vec<Child>,
@@ -104,7 +154,7 @@ impl Soak {
         let live = self.live()? + self.submitting.len();
         for _ in live..BUILDS {
             let file = format!("soak-{}.yaml", self.runs.len() + self.submitting.len());
-            std::fs::write(self.services.path(&file), operation())?;
+            std::fs::write(self.services.path(&file), operation("0.1"))?;
             let mut command = self.services.command(&["run", "-f", &file, "-o", "json"])?;
             command
                 .stdin(Stdio::null())
@@ -182,6 +232,23 @@ impl Soak {
         Ok(())
     }
 
+    /// Builds go on while the hub is away for long.
+    fn without_hub(&mut self) -> Result<()> {
+        let began = self.runs.len();
+        for _ in 0..BUILDS {
+            let uuid = self.services.queue(&operation(AWAY_PAUSE))?;
+            self.runs.push(uuid);
+        }
+        for uuid in self.runs.iter().skip(began) {
+            wait_for_text(&self.services, uuid, "line-1-end")?;
+        }
+        self.services.kill_hub()?;
+        std::thread::sleep(AWAY);
+        self.services.start_hub()?;
+        self.kills.insert("hub, away for two minutes".to_owned(), 1);
+        Ok(())
+    }
+
     /// Waits for the ends; says what is not as it has to be.
     fn check(&mut self) -> Vec<String> {
         let answered = eventually(END, || {
@@ -234,18 +301,19 @@ impl Soak {
     }
 }
 
-fn operation() -> String {
-    operation_to("team/soak:1", &print_lines(LINES, "0.1"))
+/// A build with a pause of so many seconds after each line.
+fn operation(pause: &str) -> String {
+    operation_to("team/soak:1", &print_lines(LINES, pause))
 }
 
 /// One end, a good one, at the first attempt; every line once and in order; nothing left.
-fn check_run(services: &Services, uuid: &str) -> Result<()> {
-    services.wait_for_status(uuid, "succeeded", END)?;
-    check_one_end(services, uuid)?;
-    let run = get(services, uuid)?;
+fn check_run(place: &Place, uuid: &str) -> Result<()> {
+    place.wait_for_status(uuid, "succeeded", END)?;
+    check_one_end(place, uuid)?;
+    let run = get(place, uuid)?;
     ensure!(run["attempt"] == 1, "attempt {}", run["attempt"]);
-    check_lines(&services.logs(uuid)?, LINES)?;
-    check_nothing_left(services, uuid)
+    check_lines(&place.whole_log(uuid)?, LINES)?;
+    place.check_nothing_left(uuid)
 }
 
 /// SplitMix64: the same order of kills for the same seed.
