@@ -13,6 +13,10 @@ use tracing_subscriber::EnvFilter;
 /// What is logged unless `RUST_LOG` says something else.
 const LOG: &str = "info,hyper=warn,h2=warn,tonic=warn,bollard=warn";
 
+/// Large buffers come and go between what stays as long as a run: a common heap keeps most of their room.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     polyaxon_proto::version::stand_for(option_env!("POLYAXON_BUILD_VERSION"));

@@ -79,11 +79,18 @@ async fn bare_job(namespace: &Namespace, turn: usize) -> Result<Duration> {
     let jobs = namespace.jobs();
     let began = Instant::now();
     jobs.create(&PostParams::default(), &job).await?;
-    complete(namespace, &name).await?;
-    Ok(began.elapsed())
+    let job = ended(namespace, &name).await?;
+    let took = began.elapsed();
+    ensure!(
+        conditions::is_job_completed().matches_object(job.as_ref()),
+        "the Job `{name}` failed: {:?}",
+        job.and_then(|job| job.status)
+    );
+    Ok(took)
 }
 
-/// Time from the creation of a run's Job until it is complete, and from the submission until the hub knows it.
+/// Time from the creation of a run's Job until it is complete, or gone, which the agent sees to; and from the submission
+/// until the hub knows it.
 async fn run(
     services: &Services,
     namespace: &Namespace,
@@ -93,7 +100,7 @@ async fn run(
     let run = services.create(BUILD).await?;
     let name = job_name(&run);
     let created = seen.job(&name).await?;
-    complete(namespace, &name).await?;
+    ended(namespace, &name).await?;
     let of_job = created.elapsed();
     loop {
         let now = services.get(&run).await?;
@@ -113,20 +120,19 @@ async fn run(
     }
 }
 
-async fn complete(namespace: &Namespace, name: &str) -> Result<()> {
-    let ended = |job: Option<&Job>| {
+/// Waits until a Job that was there has ended; `None`: it is gone.
+async fn ended(namespace: &Namespace, name: &str) -> Result<Option<Job>> {
+    let is_over = |job: Option<&Job>| {
         let conditions = job
             .and_then(|job| job.status.as_ref())
             .and_then(|status| status.conditions.as_ref());
-        conditions.into_iter().flatten().any(|condition| {
-            matches!(condition.type_.as_str(), "Complete" | "Failed") && condition.status == "True"
-        })
+        let mut conditions = conditions.into_iter().flatten();
+        job.is_none()
+            || conditions.any(|condition| {
+                matches!(condition.type_.as_str(), "Complete" | "Failed")
+                    && condition.status == "True"
+            })
     };
-    let job = tokio::time::timeout(LIMIT, await_condition(namespace.jobs(), name, ended)).await??;
-    ensure!(
-        conditions::is_job_completed().matches_object(job.as_ref()),
-        "the Job `{name}` failed: {:?}",
-        job.and_then(|job| job.status)
-    );
-    Ok(())
+    let waiting = await_condition(namespace.jobs(), name, is_over);
+    Ok(tokio::time::timeout(LIMIT, waiting).await??)
 }

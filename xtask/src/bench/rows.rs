@@ -157,7 +157,7 @@ pub(super) const ROWS: [Row; 21] = [
 ];
 
 /// What is measured on a cluster.
-pub(super) const CLUSTER_ROWS: [Row; 23] = [
+pub(super) const CLUSTER_ROWS: [Row; 24] = [
     row(
         "cluster: submit to Job, first 50 at once, p99",
         "submit to Job, 50 after a start, p99",
@@ -239,6 +239,12 @@ pub(super) const CLUSTER_ROWS: [Row; 23] = [
     row(
         "cluster: Jobs created by the agent, after its ramp",
         "Jobs created by the agent, after its ramp",
+        "/s",
+        Target::None,
+    ),
+    row(
+        "cluster: Jobs created by the agent, as many as by the bare loop",
+        "  as many as by the bare loop",
         "/s",
         Target::None,
     ),

@@ -1,13 +1,13 @@
 //! The kinds of objects of which the picture of the cluster is made, without what is never read.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use flate2::Compression;
 use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, FlushCompress};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     Container, ContainerStatus, Event as Warning, Pod, PodSpec, PodStatus,
@@ -71,12 +71,21 @@ impl<K: Kind + Serialize> Folded<K> {
     }
 }
 
+thread_local! {
+    /// Made once, because it is hundreds of times as large as what it makes.
+    static PRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
+}
+
 fn compressed(object: &impl Serialize) -> Vec<u8> {
     // A typed object is always JSON, and there is always room.
     let text = serde_json::to_vec(object).unwrap_or_default();
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    let written = encoder.write_all(&text).and_then(|()| encoder.finish());
-    written.unwrap_or_default()
+    // Also for what cannot be compressed.
+    let mut compressed = Vec::with_capacity(text.len() + text.len() / 8 + 64);
+    PRESS.with_borrow_mut(|press| {
+        press.reset();
+        let _ended = press.compress_vec(&text, &mut compressed, FlushCompress::Finish);
+    });
+    compressed
 }
 
 impl Folded<Job> {
