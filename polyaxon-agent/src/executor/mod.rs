@@ -216,7 +216,7 @@ pub trait Executor: Send + Sync + 'static {
     /// Every attempt of this agent that has an object.
     async fn inventory(&self) -> Result<Vec<Found>, ExecutorError>;
 
-    /// Waits until the output of a container may be followed; what has ended need not wait.
+    /// Waits until the output of a container may be read. What has ended does not wait for what runs.
     async fn turn(&self, _key: &AttemptKey, _container: &str) -> Turn {
         Turn::default()
     }

@@ -26,6 +26,8 @@ const SILENCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Turns {
     follows: Arc<Semaphore>,
+    /// For containers that have ended.
+    wholes: Arc<Semaphore>,
     reads: Arc<Semaphore>,
 }
 
@@ -43,11 +45,12 @@ impl Turns {
     pub(super) fn new(follows: u32) -> Self {
         Self {
             follows: Arc::new(Semaphore::new(followed(follows))),
+            wholes: Arc::new(Semaphore::new(READS)),
             reads: Arc::new(Semaphore::new(READS)),
         }
     }
 
-    /// Waits until one more may be followed, or until the container has ended.
+    /// Waits until one more may be followed, or, once the container has ended, read.
     pub(super) async fn take(&self, cluster: &Cluster, key: &AttemptKey, container: &str) -> Turn {
         let ended = async {
             let mut changes = cluster.subscribe(key);
@@ -59,11 +62,12 @@ impl Turns {
                 changes.changed().await;
             }
         };
-        tokio::select! {
+        let permit = tokio::select! {
             biased;
-            () = ended => Turn::default(),
-            permit = Arc::clone(&self.follows).acquire_owned() => permit.map(Turn::limited).unwrap_or_default(),
-        }
+            () = ended => Arc::clone(&self.wholes).acquire_owned().await,
+            permit = Arc::clone(&self.follows).acquire_owned() => permit,
+        };
+        permit.map(Turn::limited).unwrap_or_default()
     }
 
     /// Opens an output. Others may be opened once it flows or is silent, if it is `followed`; else when what is held for
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn few_outputs_are_followed_and_what_has_ended_takes_no_place() {
+    async fn few_outputs_are_followed_and_what_has_ended_takes_none_of_their_places() {
         let cluster = Cluster::new("me", &["n".to_owned()]);
         let keys = ["a", "b", "c"].map(|run| AttemptKey::new(run, 1));
         let [a, b, c] = &keys;
@@ -137,7 +141,6 @@ mod tests {
         }
         let turns = Turns::new(1);
         let first = turns.take(&cluster, a, "main").await;
-        assert!(first.is_limited());
         let mut second = Box::pin(turns.take(&cluster, b, "main"));
         let mut third = Box::pin(turns.take(&cluster, c, "main"));
         assert!(poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
@@ -145,12 +148,20 @@ mod tests {
         see(&cluster, "b", &json!({"terminated": {"exitCode": 0}}));
         assert_eq!(is_over(&cluster, b, "main"), Some(true));
         let Poll::Ready(second) = poll!(&mut second) else {
-            panic!("a container that has ended waits");
+            panic!("a container that has ended waits for those that run");
         };
-        assert!(!second.is_limited());
         assert!(poll!(&mut third).is_pending());
         drop(first);
-        assert!(third.await.is_limited());
+        drop(third.await);
+        // Of those that have ended, few are read at a time, too.
+        let mut reading = vec![second];
+        for _ in 1..READS {
+            reading.push(turns.take(&cluster, b, "main").await);
+        }
+        let mut last = Box::pin(turns.take(&cluster, b, "main"));
+        assert!(poll!(&mut last).is_pending());
+        reading.pop();
+        assert!(poll!(&mut last).is_ready());
     }
 
     #[tokio::test(start_paused = true)]
