@@ -59,7 +59,7 @@ lint: ## Check formatting and lints, of scripts too
 	@command -v shellcheck >/dev/null || { echo "lint: \`shellcheck\` is missing: deploy/testbed/install.sh lint" >&2; exit 1; }
 	@shellcheck --external-sources .ci/run fuzz/run.sh deploy/images/*.sh deploy/kustomize/*.sh deploy/testbed/*.sh deploy/testbed/test-summary
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	@$(CARGO) clippy --workspace --all-targets --features polyaxon-agent/cluster-tests --locked -- --deny warnings
 
 deny: ## Check licences, sources and banned crates of all dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "deny: \`cargo-deny\` is missing: cargo install --locked cargo-deny" >&2; exit 1; }

@@ -8,7 +8,7 @@ use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::config::UserNamespaces;
 use polyaxon_agent::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
 use polyaxon_agent::executor::{Ending, Executor, Isolation, Observation, Seen, Sights, Told};
-use polyaxon_agent::planning::AttemptPlan;
+use polyaxon_agent::planning::{AttemptPlan, KeptPlan};
 use polyaxon_spec::plan::{ContainerPlan, MAIN, PodPlan};
 use serde_json::Value;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -106,7 +106,8 @@ impl Cluster {
 
     pub(crate) fn watch(&self, plan: AttemptPlan) -> Watch {
         let (sender, seen) = Sights::new();
-        let (executor, plan) = (Arc::clone(&self.executor), Arc::new(plan));
+        let executor = Arc::clone(&self.executor);
+        let plan = Arc::new(KeptPlan::whole(plan).once_launched());
         let key = plan.key.clone();
         tokio::spawn(async move { executor.run(plan, sender).await });
         Watch { seen, key }
