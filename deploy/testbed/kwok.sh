@@ -28,6 +28,8 @@ address=$gateway:$port
 # Outputs that are followed take an instance each, many more than there are by default.
 inotify=fs.inotify.max_user_instances
 followed=2048
+# Of the machine; the script itself may have fewer.
+processors=$(nproc --all)
 
 # Every container has an output, in which nothing is.
 logs() {
@@ -103,7 +105,7 @@ on_processors() {
 }
 
 run() {
-    local variables processors half command=("$@")
+    local variables half=$((processors / 2))
     [ "${POLYAXON_E2E_CLUSTER-testbed}" = testbed ] || cluster_fail "simulated nodes are for the testbed's own cluster"
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -115,14 +117,12 @@ run() {
         variables=$("$here/cluster.sh" up)
     fi
     eval "$variables"
-    trap 'down; [ -n "$owner" ] || "$here/cluster.sh" down' EXIT
+    trap 'on_processors "0-$((processors - 1))" || true; down; [ -n "$owner" ] || "$here/cluster.sh" down' EXIT
     up 10
-    processors=$(nproc --all) half=$(($(nproc --all) / 2))
     if [ "$half" -gt 0 ] && on_processors "0-$((half - 1))"; then
-        trap 'on_processors "0-$((processors - 1))" || true; down; [ -n "$owner" ] || "$here/cluster.sh" down' EXIT
-        command=(taskset --cpu-list "$half-$((processors - 1))" "$@")
+        set -- taskset --cpu-list "$half-$((processors - 1))" "$@"
     fi
-    "${command[@]}"
+    "$@"
 }
 
 case ${1-}-$# in
