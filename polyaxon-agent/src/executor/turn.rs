@@ -1,8 +1,8 @@
-//! Leave to follow an output.
+//! Leave to read an output.
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Leave to follow the output of a container, until it is dropped.
+/// Leave to read the output of a container, until it is dropped.
 #[derive(Debug, Default)]
 pub struct Turn(
     #[expect(dead_code, reason = "it is held until it is dropped")] Option<OwnedSemaphorePermit>,

@@ -96,27 +96,23 @@ impl StatusUpdate {
 
 /// How an attempt ended, for the hub.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome(Box<StatusUpdate>);
+pub struct Outcome(StatusUpdate);
 
 impl From<Outcome> for StatusUpdate {
     fn from(outcome: Outcome) -> Self {
-        *outcome.0
+        outcome.0
     }
 }
 
 impl Outcome {
     pub(super) fn succeeded() -> Self {
-        Self(Box::new(StatusUpdate::plain(
-            Status::Succeeded,
-            "Completed",
-            "",
-        )))
+        Self(StatusUpdate::plain(Status::Succeeded, "Completed", ""))
     }
 
     pub(super) fn stopped(reason: String) -> Self {
         let mut update = StatusUpdate::plain(Status::Stopped, "Stopped", reason.clone());
         update.end = Some(Box::new(End::Stopped { reason }));
-        Self(Box::new(update))
+        Self(update)
     }
 
     pub(super) fn vanished() -> Self {
@@ -127,7 +123,7 @@ impl Outcome {
         );
         update.failure = Some(Box::default());
         update.end = Some(Box::new(End::Vanished));
-        Self(Box::new(update))
+        Self(update)
     }
 
     pub(super) fn failed(ending: Ending) -> Self {
@@ -151,7 +147,7 @@ impl Outcome {
             ..Failure::default()
         }));
         update.end = Some(Box::new(End::Container(ending)));
-        Self(Box::new(update))
+        Self(update)
     }
 
     /// A build that was told not to push.
@@ -163,7 +159,7 @@ impl Outcome {
             executor_image: ending.main_image.clone(),
             ..BuildResult::default()
         }));
-        Self(Box::new(update))
+        Self(update)
     }
 
     /// A build whose executor ended with status 0.
@@ -186,7 +182,7 @@ impl Outcome {
                 build.confirmed = true;
                 let mut update = StatusUpdate::plain(Status::Succeeded, "Completed", "");
                 update.build = Some(Box::new(build));
-                return Self(Box::new(update));
+                return Self(update);
             }
             Confirmation::Absent { digest, reason } => (true, digest, reason),
             Confirmation::Undecided { digest, reason }
@@ -213,6 +209,6 @@ impl Outcome {
             StatusUpdate::plain(Status::Succeeded, "Completed", "")
         };
         update.build = Some(Box::new(build));
-        Self(Box::new(update))
+        Self(update)
     }
 }

@@ -1,5 +1,5 @@
-//! The way from the picture of an attempt to those who wait until it changes. There are as many as attempts, so each is
-//! a tenth of a `tokio::sync::watch` channel.
+//! The way from the picture of an attempt to those who wait until it changes. There are as many as attempts, and a
+//! `tokio::sync::watch` channel takes several times the room.
 
 use std::pin::pin;
 use std::sync::Arc;
