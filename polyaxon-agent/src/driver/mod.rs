@@ -271,8 +271,11 @@ impl Driver {
             }
             directive::Kind::ReportAgain => self.event(&key, Event::ReportAgain),
             directive::Kind::Keep => {
-                if let (false, Some(item)) = (known, directive.item) {
-                    self.adopt(&item);
+                match directive.item {
+                    Some(item) if !known => self.adopt(&item),
+                    // It was forgotten since it was named; the next comparison names it as unknown.
+                    None if !known => tracing::debug!(%key, "nothing to go on with"),
+                    _ => {}
                 }
             }
             directive::Kind::LaunchAgain => {
@@ -423,8 +426,10 @@ impl Driver {
 }
 
 fn item(fences: &IndexMap<AttemptKey, u64>, found: Found) -> InventoryItem {
+    let known = fences.get(&found.key).copied();
     InventoryItem {
-        fence: fences.get(&found.key).copied().unwrap_or(found.fence),
+        fence: known.unwrap_or(found.fence),
+        known: known.is_some(),
         run: found.key.run.to_string(),
         attempt: found.key.attempt,
         object_uid: found.uid,

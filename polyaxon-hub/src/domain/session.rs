@@ -140,6 +140,8 @@ pub struct InventoryItem {
     pub attempt: u32,
     /// Identifier that the cluster gave it.
     pub object_uid: String,
+    /// The agent has its work already.
+    pub known: bool,
 }
 
 /// A run that an agent is to launch or to go on with.
@@ -161,8 +163,8 @@ pub enum Order {
     },
     /// Remove its objects.
     Delete,
-    /// Go on with it under this fence.
-    Keep(Box<Work>),
+    /// Go on with it under this fence; without its work where the agent has that.
+    Keep(Option<Box<Work>>),
     /// Launch it.
     LaunchAgain(Box<Work>),
 }

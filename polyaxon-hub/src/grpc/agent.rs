@@ -109,6 +109,7 @@ impl Agent for AgentService {
                 run: item.run,
                 attempt: item.attempt,
                 object_uid: item.object_uid,
+                known: item.known,
             })
             .collect();
         let now = self.0.clock.now();

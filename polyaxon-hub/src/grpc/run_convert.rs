@@ -123,7 +123,7 @@ pub(super) fn directive(directive: Directive, now: Millis) -> agent::Directive {
     let (kind, reason, work) = match directive.order {
         Order::Stop { reason } => (Kind::Stop, reason, None),
         Order::Delete => (Kind::Delete, String::new(), None),
-        Order::Keep(work) => (Kind::Keep, String::new(), Some(work)),
+        Order::Keep(work) => (Kind::Keep, String::new(), work),
         Order::LaunchAgain(work) => (Kind::LaunchAgain, String::new(), Some(work)),
     };
     agent::Directive {

@@ -250,6 +250,7 @@ pub(crate) fn inventory(item: &LeaseItem) -> InventoryItem {
         fence: item.fence,
         object_uid: "uid".into(),
         phase: "running".into(),
+        known: false,
     }
 }
 

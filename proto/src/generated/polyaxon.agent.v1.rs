@@ -86,7 +86,7 @@ pub struct Directive {
     pub fence: u64,
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
-    /// With LAUNCH_AGAIN and KEEP.
+    /// With LAUNCH_AGAIN, and with KEEP unless the agent has it already.
     #[prost(message, optional, tag = "6")]
     pub item: ::core::option::Option<LeaseItem>,
 }
@@ -160,6 +160,9 @@ pub struct InventoryItem {
     /// pending, running, succeeded, failed
     #[prost(string, tag = "5")]
     pub phase: ::prost::alloc::string::String,
+    /// The agent works with it and knows what it was told: a KEEP needs no item.
+    #[prost(bool, tag = "6")]
+    pub known: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SyncRequest {

@@ -65,6 +65,7 @@ struct Orders<'a> {
 impl Orders<'_> {
     /// An object that exists.
     async fn present(&mut self, item: InventoryItem) -> Result<(), StorageError> {
+        let has_work = item.known;
         let known = load(self.connection, &item.run).await?;
         let known = known
             .filter(|run| run.agent_id == self.valid.agent_id && run.state.attempt == item.attempt);
@@ -75,7 +76,7 @@ impl Orders<'_> {
         if run.state.base.is_final() {
             // The outcome is known; the log may not be complete.
             if run.reason != ABANDONED && self.log_is_open(&item).await? {
-                self.keep(run).await?;
+                self.keep(run, has_work).await?;
             } else {
                 self.delete(item);
             }
@@ -100,7 +101,7 @@ impl Orders<'_> {
             run.object_uid = item.object_uid;
             self.store(&run, entries).await?;
         }
-        self.keep(run).await
+        self.keep(run, has_work).await
     }
 
     /// Everything that the agent should have and did not name.
@@ -170,10 +171,14 @@ impl Orders<'_> {
         Ok(())
     }
 
-    async fn keep(&mut self, run: RunRecord) -> Result<(), StorageError> {
-        let work = work(self.connection, run.clone()).await?;
-        let keep = Order::Keep(Box::new(work));
-        self.directives.push(Directive::to(&run, keep));
+    /// `has_work`: the agent has the compiled operation already, which is most of the message.
+    async fn keep(&mut self, run: RunRecord, has_work: bool) -> Result<(), StorageError> {
+        let work = if has_work {
+            None
+        } else {
+            Some(Box::new(work(self.connection, run.clone()).await?))
+        };
+        self.directives.push(Directive::to(&run, Order::Keep(work)));
         if run.state.base == Status::Stopping {
             let reason = run.stop_reason.clone();
             self.directives

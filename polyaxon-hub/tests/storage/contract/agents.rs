@@ -320,12 +320,13 @@ pub(crate) async fn a_page_of_an_inventory_does_not_miss_those_of_other_pages(
         run: work.run.uuid.clone(),
         attempt: 1,
         object_uid: "u".into(),
+        known: false,
     };
     let page = |items: Vec<InventoryItem>, last| {
         storage.sync_session(&next, items, last, Millis(30), Millis(60_000))
     };
     let (kept, changed) = page(vec![item(&works[0])], false).await.unwrap().unwrap();
-    assert!(matches!(&kept[0].order, Order::Keep(work) if work.run.state.fence == 2));
+    assert!(matches!(&kept[0].order, Order::Keep(Some(work)) if work.run.state.fence == 2));
     assert_eq!(changed, [works[0].run.uuid.clone()]);
     let (repeated, changed) = page(vec![item(&works[0])], false).await.unwrap().unwrap();
     assert_eq!(
@@ -333,6 +334,12 @@ pub(crate) async fn a_page_of_an_inventory_does_not_miss_those_of_other_pages(
         (kept, Vec::new()),
         "a page may come twice"
     );
+    let known = InventoryItem {
+        known: true,
+        ..item(&works[0])
+    };
+    let (kept, _) = page(vec![known], false).await.unwrap().unwrap();
+    assert_eq!((&kept[0].order, kept[0].fence), (&Order::Keep(None), 2));
     let (last, _) = page(vec![item(&works[1])], true).await.unwrap().unwrap();
     assert_eq!(last.len(), 2);
     assert!(matches!(&last[0].order, Order::Keep(_)));

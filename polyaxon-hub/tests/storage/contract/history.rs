@@ -120,6 +120,7 @@ impl World<'_> {
                     }
                 }
             }
+            10 if self.dice.happens(3) && self.dice.happens(2) => self.reopen().await,
             10 if self.dice.happens(3) => self.restart().await,
             10 if self.dice.happens(2) => {
                 self.now += 10_000;
@@ -262,7 +263,14 @@ impl World<'_> {
     async fn obey(&mut self, orders: Vec<Directive>) {
         for directive in orders {
             match directive.order {
-                Order::Keep(work) | Order::LaunchAgain(work) => {
+                Order::Keep(None) => {
+                    let held = self.held.get_mut(&directive.run);
+                    let (work, seq) = held.expect("the work of who has not forgotten it");
+                    if work.run.state.fence != directive.fence {
+                        (work.run.state.fence, *seq) = (directive.fence, 0);
+                    }
+                }
+                Order::Keep(Some(work)) | Order::LaunchAgain(work) => {
                     self.note_fence(&work.run);
                     let known = self.held.get(&directive.run).map_or(0, |(_, seq)| *seq);
                     let same = self
@@ -290,6 +298,10 @@ impl World<'_> {
     /// The agent forgets everything but what is in its cluster.
     async fn restart(&mut self) {
         self.held.clear();
+        self.reopen().await;
+    }
+
+    async fn reopen(&mut self) {
         let next = open(self.storage, "a", self.now).await;
         assert!(next.epoch > self.session.epoch);
         self.old_session = Some(std::mem::replace(&mut self.session, next));
@@ -300,6 +312,10 @@ impl World<'_> {
                 run: run.clone(),
                 attempt: *attempt,
                 object_uid: "u".into(),
+                known: self
+                    .held
+                    .get(run)
+                    .is_some_and(|(work, _)| work.run.state.attempt == *attempt),
             })
             .collect();
         let pages: Vec<Vec<InventoryItem>> = items.chunks(2).map(<[_]>::to_vec).collect();

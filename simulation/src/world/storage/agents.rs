@@ -74,9 +74,10 @@ impl AgentStorage for SimStorage {
                     self.planted.keep_quiet(directives);
                 }
                 for directive in directives.iter() {
+                    let attempt = (directive.run.as_str(), directive.attempt, directive.fence);
                     match &directive.order {
-                        Order::Keep(work) => self.given(&session, &work.run, false),
-                        Order::LaunchAgain(work) => self.given(&session, &work.run, true),
+                        Order::Keep(_) => self.given(&session, attempt, false),
+                        Order::LaunchAgain(_) => self.given(&session, attempt, true),
                         Order::Stop { .. } | Order::Delete => {}
                     }
                 }
@@ -111,7 +112,9 @@ impl AgentStorage for SimStorage {
             let answer = self.inner.claim(&session, claim).await;
             if let Ok(Ok(works)) = &answer {
                 for work in works {
-                    self.given(&session, &work.run, true);
+                    let state = &work.run.state;
+                    let attempt = (work.run.uuid.as_str(), state.attempt, state.fence);
+                    self.given(&session, attempt, true);
                     self.audit_row(&work.run);
                 }
                 let given = works.len() as u64;
@@ -190,8 +193,9 @@ impl AgentStorage for SimStorage {
         let session = self.planted.session(session);
         let answer = self.read(self.inner.directives(&session, at)).await;
         for directive in answer.iter().flatten().flatten() {
-            if let Order::LaunchAgain(work) = &directive.order {
-                self.given(&session, &work.run, true);
+            if let Order::LaunchAgain(_) = &directive.order {
+                let attempt = (directive.run.as_str(), directive.attempt, directive.fence);
+                self.given(&session, attempt, true);
             }
         }
         answer

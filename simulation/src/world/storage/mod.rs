@@ -132,11 +132,11 @@ impl SimStorage {
         });
     }
 
-    fn given(&self, session: &SessionKey, run: &RunRecord, launch: bool) {
+    fn given(&self, session: &SessionKey, (run, attempt, fence): (&str, u32, u64), launch: bool) {
         self.world.recorder.record(Fact::Given {
-            run: run.uuid.clone(),
-            attempt: run.state.attempt,
-            fence: run.state.fence,
+            run: run.to_owned(),
+            attempt,
+            fence,
             session: session.id.clone(),
             launch,
         });
