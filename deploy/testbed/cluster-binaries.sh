@@ -6,16 +6,16 @@
 #   deploy/testbed/cluster-binaries.sh kwok      kwok alone, which simulates nodes
 #
 # A version is built once and kept in the user's cache folder: seven minutes for Kubernetes on two
-# cores, four for the rest of a node, two and a half for Helm, two for kwok. GOMAXPROCS limits the
+# cores, five for the rest of a node, two and a half for Helm, two for kwok. GOMAXPROCS limits the
 # cores that it takes.
 set -euo pipefail
 cd "$(dirname "$0")/cluster"
 
-kubernetes=1.36.3 containerd=2.4.2 runc=1.5.2 dns=1.15.0 helm=4.3.1 kwok=0.8.0
+kubernetes=1.36.3 etcd=3.6.16 containerd=2.4.2 runc=1.5.2 dns=1.15.0 helm=4.3.1 kwok=0.8.0
 cache=${POLYAXON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/polyaxon}/cluster
 minimum=$(sed -n 's/^go //p' kubernetes/go.mod)
 case $#-${1-} in
-    0-) wanted=(kubernetes containerd runc dns) ;;
+    0-) wanted=(kubernetes etcd containerd runc dns) ;;
     1-helm | 1-kwok) wanted=("$1") ;;
     *)
         echo "cluster-binaries: give nothing, \`helm\` or \`kwok\`" >&2
@@ -46,8 +46,18 @@ build_kubernetes() {
     ln -s kubernetes "$1/kubectl"
 }
 
+# A program that is put together here.
+build_own() {
+    (cd "$2" && CGO_ENABLED=0 go build -trimpath -mod=readonly -ldflags '-s -w' -o "$1/$2" .)
+}
+
+# That of distributions is too old for lists from the API server's cache, which every newer cluster has.
+build_etcd() {
+    build_own "$1" etcd
+}
+
 build_dns() {
-    (cd dns && CGO_ENABLED=0 go build -trimpath -mod=readonly -ldflags '-s -w' -o "$1/dns" .)
+    build_own "$1" dns
 }
 
 build_containerd() {
@@ -76,7 +86,7 @@ mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock 9
 # Programs in one folder each, and one folder of links to exactly the versions above.
-links=$cache/k$kubernetes-c$containerd-r$runc-d$dns
+links=$cache/k$kubernetes-e$etcd-c$containerd-r$runc-d$dns
 case ${wanted[0]} in
     helm) links=$cache/h$helm ;;
     kwok) links=$cache/s$kwok ;;

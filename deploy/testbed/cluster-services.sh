@@ -70,7 +70,7 @@ command_of() {
     case $1 in
         registry-*) command=(docker-registry serve "$config/$1.yml") ;;
         etcd)
-            command=(etcd --name testbed --data-dir "$data/etcd" --log-level warn
+            command=("$programs/etcd" --name testbed --data-dir "$data/etcd" --log-level warn
                 --listen-client-urls "http://$etcd_address" --advertise-client-urls "http://$etcd_address"
                 --listen-peer-urls "http://$etcd_peer_address" --initial-advertise-peer-urls "http://$etcd_peer_address"
                 --initial-cluster "testbed=http://$etcd_peer_address")

@@ -19,7 +19,7 @@ packages_of() {
         # Servers that tests talk to, clocks that tests set, and the YAML reader that ours is compared with.
         test) echo git openssh-client apache2-utils openssl jq curl faketime python3-venv ;;
         # What a Kubernetes node calls, what its runc is built with, and what tests of its charts call.
-        cluster) echo etcd-server containernetworking-plugins nftables conntrack iproute2 procps openssl gcc libc6-dev pkg-config libseccomp-dev python3 nginx ;;
+        cluster) echo containernetworking-plugins nftables conntrack iproute2 procps openssl gcc libc6-dev pkg-config libseccomp-dev python3 nginx ;;
         *)
             echo "install: unknown part \`$1\`: use build, lint, test, engine, images or cluster" >&2
             return 2

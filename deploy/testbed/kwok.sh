@@ -66,8 +66,7 @@ up() {
         sysctl --quiet --write "$inotify=$followed"
     fi
     if ! service_running "$service"; then
-        # With the etcd of Debian the API server cannot begin a watch with a list, and kwok would wait and try again.
-        service_start "$service" env KUBE_FEATURE_WatchListClient=false "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" --config "$service/logs.yaml" \
+        service_start "$service" "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" --config "$service/logs.yaml" \
             --manage-all-nodes=false --manage-nodes-with-label-selector "$key=simulated" \
             --node-ip "$gateway" --node-lease-duration-seconds 40 --node-port "$port" --server-address "$address" \
             --tls-cert-file "$pki/kubelet-server.crt" --tls-private-key-file "$pki/kubelet-server.key"
