@@ -32,6 +32,9 @@ if [ ! -d "$libraries" ]; then
     rustup target add "$target" >&2
 fi
 
+# Nodes of that kind have pages of 4, 16 or 64 KiB; the agent's heap has to know the largest.
+[ "$(uname -m)" != aarch64 ] || export JEMALLOC_SYS_WITH_LG_PAGE=16
+
 # The program must not name folders of the machine that built it.
 variable=CARGO_TARGET_$(tr '[:lower:]-' '[:upper:]_' <<<"$target")_RUSTFLAGS
 flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/polyaxon -Cstrip=symbols"

@@ -1,6 +1,7 @@
 //! The binary `polyaxon-agent`.
 
 use std::io::{self, Write as _};
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,12 +14,29 @@ use tracing_subscriber::EnvFilter;
 /// What is logged unless `RUST_LOG` says something else.
 const LOG: &str = "info,hyper=warn,h2=warn,tonic=warn,bollard=warn";
 
-/// Large buffers come and go between what stays as long as a run: a common heap keeps most of their room.
+/// Large buffers come and go between what stays as long as a run, and most heaps keep their room.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Threads at most: the agent waits for others nearly all the time, and each thread keeps memory of its own.
+const THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.min(THREADS))
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => {
+            let _stderr_is_closed = writeln!(io::stderr(), "polyaxon-agent: no threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> ExitCode {
     polyaxon_proto::version::stand_for(option_env!("POLYAXON_BUILD_VERSION"));
     let cli = Cli::parse();
     start_log(cli.log_format);
