@@ -13,6 +13,7 @@ pub mod data_dir;
 pub mod driver;
 pub mod executor;
 pub mod failpoint;
+pub mod folded;
 pub mod health;
 pub mod hub;
 pub mod logs;

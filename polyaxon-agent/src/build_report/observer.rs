@@ -1,7 +1,7 @@
 //! Reads a build's logs while they stream to the hub.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::classify::BuildLog;
 use crate::executor::LogPiece;
@@ -33,7 +33,8 @@ struct State {
 pub struct BuildObserver {
     /// Name of the main container.
     main: String,
-    state: Mutex<State>,
+    /// Made when it is first needed: there may be thousands of builds of which nothing is read yet.
+    state: OnceLock<Box<Mutex<State>>>,
 }
 
 impl BuildObserver {
@@ -41,16 +42,25 @@ impl BuildObserver {
     pub fn new(main: &str) -> Self {
         Self {
             main: main.to_owned(),
-            state: Mutex::default(),
+            state: OnceLock::new(),
         }
     }
 
+    /// Whether a container's output says what the build did.
+    pub fn needs(&self, container: &str) -> bool {
+        container == self.main
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let state = self.state.get_or_init(Box::default);
+        state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The reader of a container starts over.
     pub fn rewind(&self, container: &str) {
+        if self.state.get().is_none() {
+            return;
+        }
         if let Some(output) = self.lock().outputs.get_mut(container) {
             output.position.rewind();
         }
@@ -66,7 +76,7 @@ impl BuildObserver {
         if fresh.data.is_empty() {
             return;
         }
-        if container == self.main {
+        if self.needs(container) {
             let at_ns = Some(written_at(piece.at_ns, now_ns));
             if fresh.gap {
                 // What follows is not the rest of a line.

@@ -59,10 +59,11 @@ impl Entry {
         now: SystemTime,
     ) -> Report {
         self.seq += 1;
-        if let (Some(plan), Some(observer)) = (&self.plan, &self.observer) {
+        let is_final = update.is_final();
+        // Only then is it worth unfolding the pod.
+        if let (true, Some(plan), Some(observer)) = (is_final, &self.plan, &self.observer) {
             build_report::complete(&mut update, &plan.pod(), observer);
         }
-        let is_final = update.is_final();
         let report = StatusReport {
             run: key.run.to_string(),
             attempt: key.attempt,

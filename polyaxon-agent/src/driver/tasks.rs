@@ -1,6 +1,5 @@
 //! What takes time: each task ends with an event for its attempt's machine.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -83,7 +82,7 @@ impl Tools {
             plan: &plan,
             logs,
             names: Vec::new(),
-            waiting: VecDeque::new(),
+            followed: 0,
             turn: None,
             tasks: JoinSet::new(),
         };
@@ -204,10 +203,10 @@ struct Followers<'a> {
     plan: &'a KeptPlan,
     logs: LogsOf,
     /// Every container that has output.
-    names: Vec<String>,
-    /// Those whose turn has not come yet.
-    waiting: VecDeque<String>,
-    /// The turn of the first of them.
+    names: Vec<Arc<str>>,
+    /// How many of them had their turn.
+    followed: usize,
+    /// The turn of the next one.
     turn: Option<BoxFuture<'static, Turn>>,
     tasks: JoinSet<()>,
 }
@@ -229,22 +228,21 @@ impl Followers<'_> {
         if self.names.contains(&name) {
             return;
         }
-        if self.plan.main.as_ref() == Some(&name) {
+        if self.plan.main.as_deref() == Some(&*name) {
             Failpoint::DuringMain.hit();
         } else {
             Failpoint::DuringInit.hit();
         }
-        self.names.push(name.clone());
-        self.waiting.push_back(name);
+        self.names.push(name);
         self.ask();
     }
 
-    /// Asks for the turn of the first container that waits.
+    /// Asks for the turn of the next container.
     fn ask(&mut self) {
         if self.turn.is_some() {
             return;
         }
-        self.turn = self.waiting.front().cloned().map(|name| {
+        self.turn = self.names.get(self.followed).cloned().map(|name| {
             let (executor, key) = (Arc::clone(&self.tools.executor), self.plan.key.clone());
             async move { executor.turn(&key, &name).await }.boxed()
         });
@@ -262,11 +260,12 @@ impl Followers<'_> {
 
     fn follow(&mut self, turn: Turn) {
         self.turn = None;
-        if let Some(name) = self.waiting.pop_front() {
+        if let Some(name) = self.names.get(self.followed).cloned() {
+            self.followed += 1;
             let key = self.plan.key.clone();
             let container = ContainerKey {
                 attempt: key.clone(),
-                container: name.clone(),
+                container: name.to_string(),
             };
             let logs = &self.logs;
             let feed = self

@@ -286,6 +286,60 @@ async fn a_new_agent_adopts_and_its_reports_are_newer() {
 }
 
 #[tokio::test]
+async fn what_the_hub_has_of_an_adopted_run_is_not_read_again_but_for_what_a_build_did() {
+    for (kind, reads) in [("job", 0), (BUILD, 2)] {
+        let hub = FakeHub::start().await;
+        hub.has_logs();
+        let kept = LeaseItem {
+            kind: kind.to_owned(),
+            ..item(6)
+        };
+        hub.on_sync(vec![order(directive::Kind::Keep, kept)]);
+        let executor = FakeExecutor::new();
+        executor.is_over(false);
+        let _agent = agent(&hub, &executor);
+        executor.until_removed(&key()).await;
+        assert_eq!(executor.reads(), reads, "{kind}");
+        assert_eq!(hub.seen().log, b"one\ntwo");
+    }
+}
+
+#[tokio::test]
+async fn an_output_that_is_whole_and_empty_is_read_once() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    executor.is_over(true);
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    executor.until_removed(&key()).await;
+    assert_eq!(executor.reads(), 1);
+}
+
+#[tokio::test]
+async fn an_agent_that_has_the_work_is_not_given_it_again() {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let _agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses().contains(&Status::Running))
+        .await;
+    let keep = Directive {
+        item: None,
+        ..order(directive::Kind::Keep, item(7))
+    };
+    hub.on_sync(vec![keep]);
+    hub.answer_reports(Some(report_result::Outcome::Fenced));
+    executor.end(0);
+    hub.until(|seen| seen.sessions == 2).await;
+    hub.answer_reports(None);
+    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
+        .await;
+    let seen = hub.seen();
+    assert_eq!(seen.known, [true]);
+    assert_eq!(seen.reports.last().map(|last| last.fence), Some(7));
+}
+
+#[tokio::test]
 async fn a_fenced_report_leads_to_a_new_session_and_is_sent_again() {
     let hub = FakeHub::start().await;
     let executor = FakeExecutor::new();

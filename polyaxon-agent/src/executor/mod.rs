@@ -103,7 +103,7 @@ pub enum Seen {
     /// What stands between it and its node, once that is certain.
     Isolation(Isolation),
     /// A container has started, now or earlier: it has output.
-    Container(String),
+    Container(Arc<str>),
     /// The attempt as a whole. Every container that ever started was named before its end is.
     Attempt(Observation),
 }

@@ -42,11 +42,11 @@ mod tests {
     #[tokio::test]
     async fn what_was_told_comes_in_its_order_also_after_the_teller_is_gone() {
         let (sights, mut told) = Sights::new();
-        sights.tell(Seen::Container("main".to_owned()));
+        sights.tell(Seen::Container("main".into()));
         sights.tell(Seen::Attempt(Observation::Running));
         drop(sights);
         let first = told.next().await;
-        assert_eq!(first, Some(Seen::Container("main".to_owned())));
+        assert_eq!(first, Some(Seen::Container("main".into())));
         let second = told.next().await;
         assert_eq!(second, Some(Seen::Attempt(Observation::Running)));
         assert_eq!(told.next().await, None);

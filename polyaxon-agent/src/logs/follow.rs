@@ -21,24 +21,33 @@ pub async fn follow(
     turn: Turn,
     ambience: &Ambience,
 ) {
+    let is_whole = turn.is_whole();
     let mut turn = Some(turn);
     let mut backoff = ambience.backoff();
     let mut had_end = false;
     readers.feed.ready().await;
+    // The log of a container that runs has no end yet, whatever the hub has of an earlier object.
+    if is_whole && readers.have_all_of(container) {
+        return;
+    }
     loop {
         match readers.read(executor, key, container, true, ambience).await {
-            // The end of a followed log can come before its last lines: read it once more.
-            Ok(()) => {
+            // The end of a followed log can come before its last lines, and a node that goes away looks like an end:
+            // read it once more. One that goes away before it has said anything gives an error.
+            Ok(anything) => {
                 if !had_end {
                     readers.feed.end_of_output(now_ns(ambience));
                 }
                 had_end = true;
                 turn = None;
+                if is_whole && !anything {
+                    break;
+                }
                 match readers
                     .read(executor, key, container, false, ambience)
                     .await
                 {
-                    Ok(()) | Err(ExecutorError::Gone(_)) => break,
+                    Ok(_) | Err(ExecutorError::Gone(_)) => break,
                     Err(error) => {
                         tracing::debug!(%key, container, %error, "the log's end is unread");
                     }
@@ -53,7 +62,12 @@ pub async fn follow(
             }
             Err(error) => tracing::debug!(%key, container, %error, "the log broke off"),
         }
+        // Those whose output can be read do not wait for this one.
+        let gave_way = turn.take_if(|turn| turn.is_whole()).is_some();
         backoff.wait().await;
+        if gave_way {
+            turn = Some(executor.turn(key, container).await);
+        }
     }
     drop(turn);
     readers.feed.finish();
@@ -69,6 +83,14 @@ pub struct Readers {
 }
 
 impl Readers {
+    /// Whether nothing of a container's output is asked for: the hub had all of it when it was asked, and it is not what
+    /// says what a build did.
+    fn have_all_of(&self, container: &str) -> bool {
+        let needed = self.observer.as_ref();
+        self.feed.is_complete() && needed.is_none_or(|observer| !observer.needs(container))
+    }
+
+    /// Answers whether there was anything.
     async fn read(
         &self,
         executor: &dyn Executor,
@@ -76,7 +98,8 @@ impl Readers {
         container: &str,
         to_its_end: bool,
         ambience: &Ambience,
-    ) -> Result<(), ExecutorError> {
+    ) -> Result<bool, ExecutorError> {
+        let mut anything = false;
         self.feed.rewind();
         if let Some(observer) = &self.observer {
             observer.rewind(container);
@@ -84,12 +107,13 @@ impl Readers {
         let mut pieces = executor.logs(key, container, to_its_end);
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
+            anything = true;
             if let Some(observer) = &self.observer {
                 observer.push(container, &piece, now_ns(ambience));
             }
             self.feed.push(&piece).await;
         }
-        Ok(())
+        Ok(anything)
     }
 }
 

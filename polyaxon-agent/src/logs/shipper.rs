@@ -233,6 +233,13 @@ impl Feed {
         self.until(Window::is_ready).await;
     }
 
+    /// Whether the hub had all of it, its end included, when it was asked.
+    pub fn is_complete(&self) -> bool {
+        let slots = self.shared.lock();
+        let slot = slots.all.get(&self.key);
+        slot.is_some_and(|slot| slot.window.is_complete())
+    }
+
     /// The reader starts over.
     pub fn rewind(&self) {
         self.with(Window::rewind);

@@ -89,7 +89,7 @@ pub struct Window {
     position: Position,
     /// End of what is durable in the hub.
     acked: u64,
-    /// The hub had all of it before this process began.
+    /// The hub had all of it when it was asked.
     complete: bool,
     chunks: VecDeque<Chunk>,
     /// How many chunks, from the front, were sent on the present stream.
@@ -110,6 +110,11 @@ impl Window {
     /// Whether the reader may begin.
     pub fn is_ready(&self) -> bool {
         self.start == Start::Known
+    }
+
+    /// Whether the hub had all of it, its end included, when it was asked.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// The reader starts over.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AttemptPlan, BuildPlan};
 use crate::attempt::AttemptKey;
+use crate::folded::Folded;
 
 /// A plan as it is kept: whole until the attempt has an object, and afterwards, where that says for itself what was
 /// planned, no more of it than is asked until its end. A whole one has more than ten times the size.
@@ -27,8 +28,8 @@ pub struct KeptPlan {
 #[derive(Debug, Clone, PartialEq)]
 enum Content {
     Whole(Arc<AttemptPlan>),
-    /// JSON of [`Asked`].
-    Asked(Box<str>),
+    /// An [`Asked`].
+    Asked(Folded),
 }
 
 /// What is asked of a pod at its end.
@@ -63,11 +64,7 @@ impl KeptPlan {
     #[must_use]
     pub fn once_launched(&self) -> Self {
         let content = match &self.content {
-            Content::Whole(plan) => {
-                // Texts are always JSON.
-                let asked = serde_json::to_string(&Asked::of(&plan.pod)).unwrap_or_default();
-                Content::Asked(asked.into())
-            }
+            Content::Whole(plan) => Content::Asked(Folded::new(&Asked::of(&plan.pod))),
             asked @ Content::Asked(_) => asked.clone(),
         };
         Self {
@@ -88,8 +85,8 @@ impl KeptPlan {
     pub fn pod(&self) -> Cow<'_, PodPlan> {
         match &self.content {
             Content::Whole(plan) => Cow::Borrowed(&plan.pod),
-            Content::Asked(text) => {
-                let asked = serde_json::from_str(text);
+            Content::Asked(asked) => {
+                let asked: Option<Asked<'static>> = asked.unfold();
                 Cow::Owned(asked.map(Asked::pod).unwrap_or_default())
             }
         }

@@ -97,7 +97,7 @@ impl Executor for SimExecutor {
             let view = self.cluster.view(key);
             if matches!(view, View::Running(_) | View::Ended(_)) && !started {
                 started = true;
-                seen.tell(Seen::Container(MAIN.to_owned()));
+                seen.tell(Seen::Container(MAIN.into()));
                 seen.tell(Seen::Attempt(Observation::Running));
             }
             let early = self.world.has(Plant::EarlyEnd) && matches!(view, View::Running(_));

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::attempt::AttemptKey;
 use crate::executor::{
     Created, Ending, Executor, ExecutorError, Found, Isolation, LogPiece, Observation, Phase, Seen,
-    Sights,
+    Sights, Turn,
 };
 use crate::planning::{AttemptPlan, KeptPlan};
 
@@ -22,6 +22,12 @@ struct State {
     removed: Vec<AttemptKey>,
     stops: usize,
     refusal: Option<String>,
+    /// How often an output was read.
+    reads: usize,
+    /// Main has ended before its output is read.
+    is_over: bool,
+    /// It has said nothing.
+    is_silent: bool,
     /// Creations take for ever, and so many may be under way.
     launches: Option<u32>,
 }
@@ -53,6 +59,16 @@ impl FakeExecutor {
 
     pub(super) fn launch_slowly(&self, launches: u32) {
         self.with(|state| state.launches = Some(launches));
+    }
+
+    /// Main has failed, and has said nothing or something.
+    pub(super) fn is_over(&self, is_silent: bool) {
+        self.with(|state| (state.is_over, state.is_silent) = (true, is_silent));
+        self.end(1);
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        self.with(|state| state.reads)
     }
 
     pub(super) fn created(&self) -> Vec<AttemptKey> {
@@ -97,7 +113,7 @@ impl Executor for FakeExecutor {
 
     async fn run(&self, plan: Arc<KeptPlan>, seen: Sights) -> Result<(), ExecutorError> {
         let main = "polyaxon-main".to_owned();
-        seen.tell(Seen::Container(main.clone()));
+        seen.tell(Seen::Container(main.as_str().into()));
         if plan.build.is_some() {
             seen.tell(Seen::Isolation(Isolation::UserNamespace));
         }
@@ -145,12 +161,27 @@ impl Executor for FakeExecutor {
         }))
     }
 
+    async fn turn(&self, _key: &AttemptKey, _container: &str) -> Turn {
+        if self.with(|state| state.is_over) {
+            Turn::default().of_whole()
+        } else {
+            Turn::default()
+        }
+    }
+
     fn logs(
         &self,
         _key: &AttemptKey,
         _container: &str,
         follow: bool,
     ) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
+        let is_silent = self.with(|state| {
+            state.reads += 1;
+            state.is_silent
+        });
+        if is_silent {
+            return stream::empty().boxed();
+        }
         let piece = |data: &'static str| {
             Ok(LogPiece {
                 at_ns: 1,

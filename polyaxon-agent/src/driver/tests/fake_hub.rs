@@ -27,6 +27,8 @@ pub(super) struct Heard {
     /// Those that it took.
     pub(super) reports: Vec<StatusReport>,
     pub(super) inventory: Vec<String>,
+    /// Of each, whether the agent has its work.
+    pub(super) known: Vec<bool>,
     pub(super) log: Vec<u8>,
     pub(super) log_ended_before_final: bool,
     log_ended: bool,
@@ -47,6 +49,8 @@ struct State {
     outcome: Option<report_result::Outcome>,
     denied: bool,
     taken: bool,
+    /// Logs that an earlier process has shipped to their end.
+    has_logs: bool,
 }
 
 #[derive(Clone, Default)]
@@ -110,6 +114,14 @@ impl FakeHub {
 
     pub(super) fn answer_reports(&self, outcome: Option<report_result::Outcome>) {
         self.state.with(|state| state.outcome = outcome);
+    }
+
+    /// An earlier process has shipped all there is.
+    pub(super) fn has_logs(&self) {
+        self.state.with(|state| {
+            state.has_logs = true;
+            state.heard.log = b"one\ntwo".to_vec();
+        });
     }
 
     pub(super) fn deny(&self) {
@@ -185,6 +197,7 @@ impl Agent for Shared {
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
         let items = request.into_inner().items;
         let directives = self.with(|state| {
+            state.heard.known = items.iter().map(|item| item.known).collect();
             state.heard.inventory = items.into_iter().map(|item| item.run).collect();
             std::mem::take(&mut state.on_sync)
         });
@@ -266,13 +279,14 @@ impl Agent for Shared {
         let shared = self.clone();
         tokio::spawn(async move {
             while let Ok(Some(message)) = messages.message().await {
-                let acked_offset = shared.with(|state| take_log(&mut state.heard, &message));
+                let (acked_offset, has_all) =
+                    shared.with(|state| (take_log(&mut state.heard, &message), state.has_logs));
                 let answer = PushLogsResponse {
                     run: message.run,
                     attempt: message.attempt,
                     container: message.container,
                     acked_offset,
-                    ended: message.eof,
+                    ended: message.eof || has_all,
                     ..PushLogsResponse::default()
                 };
                 if sender.send(Ok(answer)).await.is_err() {

@@ -157,7 +157,7 @@ impl<'a> Life<'a> {
     async fn init(&self, init: &ContainerPlan, was_done: bool) -> Result<(), End> {
         if was_done {
             if self.look(init).await?.is_some() {
-                self.seen.tell(Seen::Container(init.name.clone()));
+                self.seen.tell(Seen::Container(init.name.as_str().into()));
             }
             return Ok(());
         }
@@ -174,7 +174,7 @@ impl<'a> Life<'a> {
             && let Some(found) = self.look(main).await?
             && is_started(&found)
         {
-            self.seen.tell(Seen::Container(main.name.clone()));
+            self.seen.tell(Seen::Container(main.name.as_str().into()));
             return Ok(());
         }
         self.start(main, Some(self.marker())).await
@@ -183,7 +183,8 @@ impl<'a> Life<'a> {
     async fn sidecar(&self, sidecar: &ContainerPlan, was_started: bool) -> Result<(), End> {
         if was_started {
             if self.look(sidecar).await?.is_some() {
-                self.seen.tell(Seen::Container(sidecar.name.clone()));
+                self.seen
+                    .tell(Seen::Container(sidecar.name.as_str().into()));
                 return Ok(());
             }
             if sidecar.role == Role::Sidecar {
@@ -233,7 +234,8 @@ impl<'a> Life<'a> {
         let name = container::name(self.plan, planned);
         let found = self.look(planned).await?;
         if found.as_ref().is_some_and(is_started) {
-            self.seen.tell(Seen::Container(planned.name.clone()));
+            self.seen
+                .tell(Seen::Container(planned.name.as_str().into()));
             return Ok(());
         }
         if found.is_none() {
@@ -263,7 +265,8 @@ impl<'a> Life<'a> {
             }
             Err(error) => return Err(unavailable(format!("starting `{name}`"))(error).into()),
         }
-        self.seen.tell(Seen::Container(planned.name.clone()));
+        self.seen
+            .tell(Seen::Container(planned.name.as_str().into()));
         Ok(())
     }
 

@@ -288,7 +288,7 @@ async fn init_containers_main_and_sidecar_share_the_pods_volumes() {
     let names: Vec<&str> = seen
         .iter()
         .filter_map(|seen| match seen {
-            Seen::Container(name) => Some(name.as_str()),
+            Seen::Container(name) => Some(&**name),
             Seen::Attempt(_) | Seen::Isolation(_) => None,
         })
         .collect();
@@ -530,7 +530,7 @@ async fn a_new_agent_goes_on_where_the_old_one_was() {
     let (_task, seen) = start(&restarted, &plan);
     let seen = all(seen).await;
     assert!(
-        seen.contains(&Seen::Container("polyaxon-main".to_owned())),
+        seen.contains(&Seen::Container("polyaxon-main".into())),
         "{seen:?}"
     );
     assert_eq!(ending(seen).exit_code, Some(0));

@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::changes::{Changes, Listener};
-use super::kept::{Folded, Kept};
+use super::kept::{Kept, Light};
 use super::labels::{self, Owner};
 use super::observe::Note;
 use super::thin::Thin;
 use crate::attempt::AttemptKey;
+use crate::executor::{ExecutorError, Found, Phase};
 
 /// Time between two looks for what nobody stands for.
 pub(super) const SWEEP: Duration = Duration::from_mins(1);
@@ -30,6 +31,9 @@ pub(super) const PAGE: u32 = 200;
 
 /// How long a watch may say nothing at all before it is opened again, in seconds.
 const WATCH: u32 = 290;
+
+/// How long the first picture of the cluster may take.
+const FIRST: Duration = Duration::from_mins(1);
 
 /// Everything that is known of one attempt.
 #[derive(Debug, Clone, Default)]
@@ -41,18 +45,46 @@ pub(super) struct Snapshot {
     pub(super) notes: Vec<Note>,
 }
 
+/// An attempt of which something is there that we hold, as it was seen.
+pub(super) struct Seen {
+    pub(super) found: Found,
+    /// Its pod is there, and not only its Job.
+    pub(super) has_pod: bool,
+}
+
 #[derive(Default)]
 pub(super) struct Slot {
     namespace: String,
-    pub(super) job: Option<Folded<Job>>,
+    /// Fence at the creation.
+    fence: u64,
+    pub(super) job: Option<Light<Job>>,
     /// Nearly always one.
-    pub(super) pods: Vec<Folded<Pod>>,
+    pub(super) pods: Vec<Light<Pod>>,
     changes: Changes,
 }
 
 impl Slot {
     fn is_empty(&self) -> bool {
         self.job.is_none() && self.pods.is_empty() && !self.changes.is_heard()
+    }
+
+    fn seen(&self, key: &AttemptKey) -> Option<Seen> {
+        let job = self.job.as_ref().filter(|job| job.is_held);
+        let pod = self.pods.iter().find(|pod| pod.is_held);
+        let uid = job.map(|job| &job.uid).or(pod.map(|pod| &pod.uid))?;
+        let phases = job.map(|job| job.phase).into_iter();
+        let mut phases = phases.chain(pod.map(|pod| pod.phase));
+        Some(Seen {
+            found: Found {
+                key: key.clone(),
+                fence: self.fence,
+                uid: uid.clone(),
+                phase: phases
+                    .find(|phase| *phase != Phase::Pending)
+                    .unwrap_or(Phase::Pending),
+            },
+            has_pod: pod.is_some(),
+        })
     }
 }
 
@@ -178,10 +210,24 @@ impl Cluster {
         state.behind.is_empty() && state.blind.is_empty()
     }
 
-    /// Returns when everything that is there was seen once.
-    pub(super) async fn synced(&self) {
+    /// Returns when everything that is there was seen once; an error when that takes too long.
+    pub(super) async fn first_seen(&self) -> Result<(), ExecutorError> {
         let mut synced = self.synced.subscribe();
-        let _never_dropped_before_self = synced.wait_for(|synced| *synced).await;
+        let synced = synced.wait_for(|synced| *synced);
+        match tokio::time::timeout(FIRST, synced).await {
+            Ok(_never_dropped_before_self) => Ok(()),
+            Err(_) => Err(ExecutorError::Unavailable {
+                action: "watching the cluster".to_owned(),
+                reason: "it does not show what there is".to_owned(),
+            }),
+        }
+    }
+
+    /// Every attempt of which we hold something.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        let state = self.lock();
+        let slots = state.slots.iter();
+        slots.filter_map(|(key, slot)| slot.seen(key)).collect()
     }
 
     /// The attempt is in this namespace, also before anything of it is seen.
@@ -223,8 +269,8 @@ impl Cluster {
         drop(state);
         Snapshot {
             namespace,
-            job: job.and_then(|job| job.unfold()),
-            pod: pod.and_then(|pod| pod.unfold()),
+            job: job.and_then(|job| job.object()),
+            pod: pod.and_then(|pod| pod.object()),
             notes,
         }
     }
@@ -292,6 +338,7 @@ impl Cluster {
             state.keys.insert(uid.clone(), key.clone());
         }
         let slot = state.slots.entry(key.clone()).or_default();
+        slot.fence = owner.fence;
         if let Some(namespace) = &metadata.namespace {
             slot.namespace.clone_from(namespace);
         }

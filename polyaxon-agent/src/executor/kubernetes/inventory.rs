@@ -3,13 +3,12 @@
 use indexmap::IndexMap;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
+use kube::Resource as _;
 use kube::api::ListParams;
+use kube::core::{ObjectList, Request};
 
 use super::cluster::PAGE;
 use super::failure::unavailable;
-use super::kind::Kind;
 use super::labels::{self, Owner};
 use super::removal::has_condition;
 use super::thin::Thin;
@@ -19,41 +18,54 @@ use crate::executor::Phase;
 
 impl KubernetesExecutor {
     /// Every attempt whose objects we still hold; one without our finalizer is nobody's any more.
+    ///
+    /// Which Jobs there are is asked of the API server, because a Job may be there that was not seen yet; all else is
+    /// known from the watches, so that of thousands of objects only the metadata of one kind are sent.
     pub(super) async fn take_inventory(&self) -> Result<Vec<Found>, ExecutorError> {
-        let mut all: IndexMap<AttemptKey, Found> = IndexMap::new();
+        let mut all = IndexMap::new();
         for namespace in self.options.namespaces() {
-            self.each(&namespace, |Thin(job): &Thin<Job>| {
-                self.add(&mut all, &namespace, &job.metadata, phase_of_job(job));
-            })
-            .await?;
-            self.each(&namespace, |Thin(pod): &Thin<Pod>| {
-                self.add(&mut all, &namespace, &pod.metadata, phase_of_pod(pod));
-            })
-            .await?;
+            self.list_jobs(&namespace, &mut all).await?;
+        }
+        self.cluster.first_seen().await?;
+        for seen in self.cluster.seen() {
+            match all.get_mut(&seen.found.key) {
+                Some(found) => found.phase = seen.found.phase,
+                None if seen.has_pod => {
+                    all.insert(seen.found.key.clone(), seen.found);
+                }
+                None => {}
+            }
         }
         Ok(all.into_values().collect())
     }
 
-    /// Lists what is of this agent, page by page.
-    async fn each<K: Kind>(
+    /// The metadata of the agent's Jobs, page by page.
+    async fn list_jobs(
         &self,
         namespace: &str,
-        mut take: impl FnMut(&K),
+        all: &mut IndexMap<AttemptKey, Found>,
     ) -> Result<(), ExecutorError> {
-        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        let action = format!("listing Jobs in `{namespace}`");
+        let jobs = Request::new(Job::url_path(&(), Some(namespace)));
         let mut page = ListParams::default()
             .labels(&labels::selector(&self.options.agent))
             .limit(PAGE);
         loop {
+            let ask = || async {
+                let request = jobs
+                    .list_metadata(&page)
+                    .map_err(kube::Error::BuildRequest)?;
+                let listed: ObjectList<Thin<Job>> = self.client.request(request).await?;
+                Ok(listed)
+            };
             let listed = self
                 .pace
-                .call(|| api.list(&page))
+                .call(ask)
                 .await
-                .map_err(unavailable(format!(
-                    "listing {} in `{namespace}`",
-                    K::plural(&())
-                )))?;
-            listed.items.iter().for_each(&mut take);
+                .map_err(unavailable(action.clone()))?;
+            for Thin(job) in listed.items {
+                self.add(all, namespace, &job);
+            }
             match listed.metadata.continue_.filter(|next| !next.is_empty()) {
                 Some(next) => page = page.continue_token(&next),
                 None => return Ok(()),
@@ -61,34 +73,25 @@ impl KubernetesExecutor {
         }
     }
 
-    fn add(
-        &self,
-        all: &mut IndexMap<AttemptKey, Found>,
-        namespace: &str,
-        metadata: &ObjectMeta,
-        phase: Phase,
-    ) {
-        let Some(owner) = Owner::read(metadata) else {
+    fn add(&self, all: &mut IndexMap<AttemptKey, Found>, namespace: &str, job: &Job) {
+        let Some(owner) = Owner::read(&job.metadata) else {
             return;
         };
-        if labels::finalizer(metadata).is_none() {
+        if labels::finalizer(&job.metadata).is_none() {
             return;
         }
         self.cluster.expect(&owner.key, namespace);
-        let found = all.entry(owner.key.clone()).or_insert_with(|| Found {
+        all.entry(owner.key.clone()).or_insert_with(|| Found {
             key: owner.key,
             fence: owner.fence,
-            uid: metadata.uid.clone().unwrap_or_default(),
-            phase,
+            uid: job.metadata.uid.clone().unwrap_or_default(),
+            phase: Phase::Pending,
         });
-        // The Job knows less of a pod than the pod does.
-        if found.phase == Phase::Pending {
-            found.phase = phase;
-        }
     }
 }
 
-fn phase_of_job(job: &Job) -> Phase {
+/// What a Job says of its attempt; it knows less of a pod than the pod does.
+pub(super) fn phase_of_job(job: &Job) -> Phase {
     if has_condition(job, "Complete") {
         Phase::Succeeded
     } else if has_condition(job, "Failed") {
@@ -98,7 +101,8 @@ fn phase_of_job(job: &Job) -> Phase {
     }
 }
 
-fn phase_of_pod(pod: &Pod) -> Phase {
+/// What a pod says of its attempt.
+pub(super) fn phase_of_pod(pod: &Pod) -> Phase {
     let phase = pod
         .status
         .as_ref()

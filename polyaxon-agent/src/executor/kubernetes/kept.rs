@@ -1,25 +1,25 @@
 //! The kinds of objects of which the picture of the cluster is made, without what is never read.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io::Read as _;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use flate2::read::DeflateDecoder;
-use flate2::{Compress, Compression, FlushCompress};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerStatus, Event as Warning, Pod, PodSpec, PodStatus,
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus,
+    Event as Warning, Pod, PodSpec, PodStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Serialize;
 
 use super::cluster::Cluster;
+use super::inventory::{phase_of_job, phase_of_pod};
 use super::kind::Kind;
 use super::labels;
 use super::observe::Note;
 use super::thin::Thin;
+use crate::executor::Phase;
+use crate::folded::Folded;
 
 /// Start of the names of Jobs and their pods.
 const OBJECT_PREFIX: &str = "plx-operation-";
@@ -35,133 +35,147 @@ pub(super) trait Kept: Kind + Send + 'static {
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>);
 }
 
-/// An object without what is never read, as compressed text: the fields of ten thousand pods take many times that room,
-/// and few are looked at in a second.
+/// An object without what is never read.
 #[derive(Clone)]
-pub(super) struct Folded<K> {
+pub(super) struct Light<K> {
     pub(super) name: String,
     pub(super) uid: String,
     pub(super) created: Option<Time>,
     /// Whether it has our finalizer.
     pub(super) is_held: bool,
-    text: Arc<[u8]>,
+    pub(super) phase: Phase,
+    /// All the rest.
+    rest: Folded,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: Kind + Serialize> Folded<K> {
-    /// `object` is what is left of the object with this metadata.
-    fn new(metadata: &ObjectMeta, object: &K) -> Self {
+impl<K: Kind + Serialize> Light<K> {
+    /// `rest` is what is left of the object with this metadata.
+    fn new(metadata: ObjectMeta, phase: Phase, rest: &K) -> Self {
         Self {
-            name: metadata.name.clone().unwrap_or_default(),
-            uid: metadata.uid.clone().unwrap_or_default(),
-            created: metadata.creation_timestamp.clone(),
-            is_held: labels::finalizer(metadata).is_some(),
-            text: compressed(object).into(),
+            is_held: labels::finalizer(&metadata).is_some(),
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default(),
+            created: metadata.creation_timestamp,
+            phase,
+            rest: Folded::new(rest),
             kind: PhantomData,
         }
     }
 
-    /// The object; what was folded unfolds.
-    pub(super) fn unfold(&self) -> Option<Arc<K>> {
-        let mut text = Vec::new();
-        DeflateDecoder::new(&*self.text)
-            .read_to_end(&mut text)
-            .ok()?;
-        serde_json::from_slice(&text).ok().map(Arc::new)
+    /// The object.
+    pub(super) fn object(&self) -> Option<Arc<K>> {
+        let mut object: K = self.rest.unfold()?;
+        let metadata = object.meta_mut();
+        metadata.name = Some(self.name.clone());
+        metadata.uid = Some(self.uid.clone());
+        metadata.creation_timestamp.clone_from(&self.created);
+        Some(Arc::new(object))
     }
 }
 
-thread_local! {
-    /// Made once, because it is hundreds of times as large as what it makes.
-    static PRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
-}
-
-fn compressed(object: &impl Serialize) -> Vec<u8> {
-    // A typed object is always JSON, and there is always room.
-    let text = serde_json::to_vec(object).unwrap_or_default();
-    // Also for what cannot be compressed.
-    let mut compressed = Vec::with_capacity(text.len() + text.len() / 8 + 64);
-    PRESS.with_borrow_mut(|press| {
-        press.reset();
-        let _ended = press.compress_vec(&text, &mut compressed, FlushCompress::Finish);
-    });
-    compressed
-}
-
-impl Folded<Job> {
+impl Light<Job> {
     /// What is read of a Job.
     pub(super) fn of_job(job: Job) -> Self {
+        let phase = phase_of_job(&job);
         let light = Job {
             metadata: light_metadata(&job.metadata),
             spec: None,
-            status: job.status,
+            status: job.status.map(|status| JobStatus {
+                conditions: status.conditions,
+                ..JobStatus::default()
+            }),
         };
-        Self::new(&job.metadata, &light)
+        Self::new(job.metadata, phase, &light)
     }
 }
 
-impl Folded<Pod> {
+impl Light<Pod> {
     /// What is read of a pod.
     pub(super) fn of_pod(pod: Pod) -> Self {
-        let metadata = pod.metadata.clone();
-        Self::new(&metadata, &light_pod(pod))
+        let phase = phase_of_pod(&pod);
+        let light = Pod {
+            metadata: light_metadata(&pod.metadata),
+            spec: pod.spec.map(light_spec),
+            status: pod.status.map(light_status),
+        };
+        Self::new(pod.metadata, phase, &light)
     }
 }
 
 fn light_metadata(metadata: &ObjectMeta) -> ObjectMeta {
     ObjectMeta {
-        name: metadata.name.clone(),
-        uid: metadata.uid.clone(),
-        creation_timestamp: metadata.creation_timestamp.clone(),
         deletion_timestamp: metadata.deletion_timestamp.clone(),
         ..ObjectMeta::default()
     }
 }
 
-fn light_pod(pod: Pod) -> Pod {
-    let status = |status: ContainerStatus| ContainerStatus {
+fn light_spec(spec: PodSpec) -> PodSpec {
+    let init = |container: Container| Container {
+        name: container.name,
+        restart_policy: container.restart_policy,
+        ..Container::default()
+    };
+    PodSpec {
+        node_name: spec.node_name,
+        host_users: spec.host_users,
+        init_containers: spec
+            .init_containers
+            .map(|all| all.into_iter().map(init).collect()),
+        ..PodSpec::default()
+    }
+}
+
+fn light_status(status: PodStatus) -> PodStatus {
+    // Which image it has become is asked of the main container alone.
+    let init = |all: Vec<ContainerStatus>| {
+        let without_image = |status: ContainerStatus| ContainerStatus {
+            image: String::new(),
+            image_id: String::new(),
+            ..light_container(status)
+        };
+        all.into_iter().map(without_image).collect()
+    };
+    let others = |all: Vec<ContainerStatus>| all.into_iter().map(light_container).collect();
+    PodStatus {
+        phase: status.phase,
+        reason: status.reason,
+        message: status.message,
+        conditions: status.conditions.map(|mut conditions| {
+            conditions.retain(|condition| {
+                let value = (condition.type_.as_str(), condition.status.as_str());
+                matches!(value, ("PodScheduled", "False") | ("DisruptionTarget", _))
+            });
+            conditions
+        }),
+        init_container_statuses: status.init_container_statuses.map(init),
+        container_statuses: status.container_statuses.map(others),
+        ..PodStatus::default()
+    }
+}
+
+fn light_container(status: ContainerStatus) -> ContainerStatus {
+    ContainerStatus {
         name: status.name,
         image: status.image,
         image_id: status.image_id,
-        state: status.state,
-        last_state: status.last_state,
+        state: status.state.map(light_state),
+        last_state: status.last_state.map(light_state),
         ..ContainerStatus::default()
-    };
-    let statuses = |all: Option<Vec<ContainerStatus>>| {
-        all.map(|all| all.into_iter().map(status).collect::<Vec<_>>())
-    };
-    Pod {
-        metadata: light_metadata(&pod.metadata),
-        spec: pod.spec.map(|spec| PodSpec {
-            node_name: spec.node_name,
-            host_users: spec.host_users,
-            init_containers: spec.init_containers.map(|all| {
-                let init = |container: Container| Container {
-                    name: container.name,
-                    restart_policy: container.restart_policy,
-                    ..Container::default()
-                };
-                all.into_iter().map(init).collect()
-            }),
-            ..PodSpec::default()
+    }
+}
+
+/// Without times; of the container's identifier only whether there is one.
+fn light_state(state: ContainerState) -> ContainerState {
+    ContainerState {
+        running: state.running.map(|_| ContainerStateRunning::default()),
+        terminated: state.terminated.map(|end| ContainerStateTerminated {
+            container_id: end.container_id.map(|_| String::new()),
+            started_at: None,
+            finished_at: None,
+            ..end
         }),
-        status: pod.status.map(|all| PodStatus {
-            phase: all.phase,
-            reason: all.reason,
-            message: all.message,
-            conditions: all.conditions.map(|mut conditions| {
-                conditions.retain(|condition| {
-                    matches!(
-                        condition.type_.as_str(),
-                        "PodScheduled" | "DisruptionTarget"
-                    )
-                });
-                conditions
-            }),
-            init_container_statuses: statuses(all.init_container_statuses),
-            container_statuses: statuses(all.container_statuses),
-            ..PodStatus::default()
-        }),
+        waiting: state.waiting,
     }
 }
 
@@ -170,7 +184,7 @@ impl Kept for Job {
 
     fn put(self, cluster: &Cluster) {
         let metadata = self.metadata.clone();
-        let job = Folded::of_job(self);
+        let job = Light::of_job(self);
         cluster.change(&metadata, |slot| slot.job = Some(job));
     }
 
@@ -207,7 +221,7 @@ impl Kept for Pod {
 
     fn put(self, cluster: &Cluster) {
         let metadata = self.metadata.clone();
-        let pod = Folded::of_pod(self);
+        let pod = Light::of_pod(self);
         cluster.change(&metadata, |slot| {
             if let Some(known) = slot.pods.iter_mut().find(|known| known.name == pod.name) {
                 *known = pod;

@@ -26,9 +26,6 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How soon is looked again for an object that the watch has not shown yet.
 const SOON: Duration = Duration::from_millis(300);
 
-/// How long the first picture of the cluster may take.
-const FIRST: Duration = Duration::from_mins(1);
-
 /// How long an image may not come; what is wrong with it for good is seen earlier.
 const IMAGE: Duration = Duration::from_mins(3);
 
@@ -43,7 +40,7 @@ pub(super) struct Life<'a> {
     plan: &'a KeptPlan,
     main: &'a str,
     seen: &'a Sights,
-    told: Vec<String>,
+    told: Vec<Arc<str>>,
     running: bool,
     /// Reason of the status that is shown.
     shown: Option<String>,
@@ -80,14 +77,10 @@ impl<'a> Life<'a> {
         }
     }
 
-    pub(super) async fn run(mut self) -> Result<(), ExecutorError> {
+    /// Watches the attempt until it has ended.
+    pub(super) async fn run(&mut self) -> Result<(), ExecutorError> {
         let cluster = &self.executor.cluster;
-        if tokio::time::timeout(FIRST, cluster.synced()).await.is_err() {
-            return Err(ExecutorError::Unavailable {
-                action: "watching the cluster".to_owned(),
-                reason: "it does not show what there is".to_owned(),
-            });
-        }
+        Box::pin(cluster.first_seen()).await?;
         let mut changes = cluster.subscribe(&self.plan.key);
         loop {
             changes.catch_up();
@@ -160,8 +153,9 @@ impl<'a> Life<'a> {
         };
         let sight = look(self.main, &job, pod.as_deref(), &notes);
         for container in sight.containers {
-            if !self.told.contains(&container) {
-                self.told.push(container.clone());
+            if !self.told.iter().any(|told| **told == *container) {
+                let container: Arc<str> = container.into();
+                self.told.push(Arc::clone(&container));
                 self.seen.tell(Seen::Container(container));
             }
         }
@@ -295,7 +289,7 @@ impl<'a> Life<'a> {
 
     async fn last_lines(&self, there: &There, container: &str) -> Vec<String> {
         let name = there.pod.as_ref().and_then(|pod| pod.metadata.name.clone());
-        let Some(pod) = name.filter(|_| self.told.iter().any(|told| told == container)) else {
+        let Some(pod) = name.filter(|_| self.told.iter().any(|told| **told == *container)) else {
             return Vec::new();
         };
         let source = Source {

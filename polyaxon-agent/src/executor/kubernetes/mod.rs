@@ -49,6 +49,7 @@ use self::cluster::{Cluster, SWEEP};
 use self::failure::unavailable;
 use self::isolation::Nodes;
 use self::lanes::Lanes;
+use self::life::Life;
 pub use self::options::KubernetesOptions;
 use self::output::Source;
 use self::pace::Pace;
@@ -253,7 +254,8 @@ impl Executor for Arc<KubernetesExecutor> {
         let _watched = Watched(self, plan.key.clone());
         // It is known long before the end, and takes no room from then on.
         let mut isolation = self.tell_isolation(&plan, &seen).boxed();
-        let mut life = pin!(life::Life::new(self, &plan, main, &seen).run());
+        let mut life = Life::new(self, &plan, main, &seen);
+        let mut life = pin!(life.run());
         tokio::select! {
             biased;
             () = &mut isolation => {
@@ -295,12 +297,12 @@ impl Executor for Arc<KubernetesExecutor> {
             let follow =
                 follow && turns::is_over(&executor.cluster, &key, &container) != Some(true);
             let place = executor.lanes.place(&executor.client);
+            // A silent container keeps this waiting for hours: what is rare takes no room in it.
             let open = async {
-                let source = executor.source(&key, &container).await?;
+                let source = Box::pin(executor.source(&key, &container)).await?;
                 output::open(source, place.client.clone(), follow).await
             };
-            // It is needed for a moment of the time that the output takes.
-            let (pieces, held) = Box::pin(executor.turns.open(follow, open)).await;
+            let (pieces, held) = executor.turns.open(follow, open.boxed()).await;
             (pieces, (held, place))
         };
         stream::once(opened)

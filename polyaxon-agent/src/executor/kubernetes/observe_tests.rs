@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rstest::rstest;
 use serde_json::json;
 
-use super::super::kept::Folded;
+use super::super::kept::Light;
 use super::*;
 use crate::classify::{BuildLog, Evidence, Intent, classify};
 
@@ -12,7 +12,7 @@ const MAIN: &str = "polyaxon-main";
 fn job(value: Value) -> Job {
     let job = serde_json::from_value(value).expect("a Job");
     // As it is kept.
-    Arc::unwrap_or_clone(Folded::of_job(job).unfold().expect("a Job"))
+    Arc::unwrap_or_clone(Light::of_job(job).object().expect("a Job"))
 }
 
 fn pod(status: &Value) -> Pod {
@@ -27,7 +27,7 @@ fn pod(status: &Value) -> Pod {
 /// The pod as it is kept.
 fn kept(value: Value) -> Pod {
     let pod = serde_json::from_value(value).expect("a pod");
-    Arc::unwrap_or_clone(Folded::of_pod(pod).unfold().expect("a pod"))
+    Arc::unwrap_or_clone(Light::of_pod(pod).object().expect("a pod"))
 }
 
 fn status(name: &str, state: &Value) -> Value {

@@ -55,7 +55,7 @@ pub(super) async fn open(
         Err(error) => {
             // Without the container, or without its node, there is nothing that will ever answer.
             let is_known = !matches!(code(&error), Some(400 | 404));
-            if !may_still_be_read(&source, is_known).await? {
+            if !Box::pin(may_still_be_read(&source, is_known)).await? {
                 return Err(ExecutorError::Gone(said(&error)));
             }
             return Err(unavailable("reading the log")(error));
@@ -79,7 +79,7 @@ pub(super) async fn open(
         return Ok(pieces.boxed());
     }
     // A kubelet or an API server that goes away ends the stream as if the container had ended.
-    let end = stream::once(async move { has_ended(&source).await })
+    let end = stream::once(async move { Box::pin(has_ended(&source)).await })
         .filter_map(|ended| async move { ended.err().map(Err) });
     Ok(pieces.chain(end).boxed())
 }

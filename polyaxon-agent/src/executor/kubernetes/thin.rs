@@ -131,7 +131,7 @@ mod tests {
     use serde::Serialize;
     use serde_json::{Value, json};
 
-    use super::super::kept::Folded;
+    use super::super::kept::Light;
     use super::*;
 
     fn metadata() -> Value {
@@ -174,8 +174,8 @@ mod tests {
             thin.metadata().resource_version,
             whole.metadata.resource_version
         );
-        let unfold = |pod: Pod| Folded::of_pod(pod).unfold().expect("it unfolds");
-        assert_eq!(json_of(&*unfold(thin.0)), json_of(&*unfold(whole)));
+        let light = |pod: Pod| Light::of_pod(pod).object().expect("it unfolds");
+        assert_eq!(json_of(&*light(thin.0)), json_of(&*light(whole)));
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
         let thin: Thin<Job> = serde_json::from_value(text.clone()).expect("a Job");
         let whole: Job = serde_json::from_value(text).expect("a Job");
         assert_eq!(thin.metadata().uid, whole.metadata.uid);
-        let unfold = |job: Job| Folded::of_job(job).unfold().expect("it unfolds");
-        assert_eq!(json_of(&*unfold(thin.0)), json_of(&*unfold(whole)));
+        let light = |job: Job| Light::of_job(job).object().expect("it unfolds");
+        assert_eq!(json_of(&*light(thin.0)), json_of(&*light(whole)));
     }
 }

@@ -1,10 +1,10 @@
 //! How many outputs are read at a time. Each takes a connection to the API server, and all of them
 //! at once would cost more than everything else that the agent does.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,8 +13,11 @@ use super::statuses::status_of;
 use crate::attempt::AttemptKey;
 use crate::executor::Turn;
 
-/// Outputs of containers that have ended, each of which is read in one go, and outputs that are being opened.
+/// Outputs that are being opened, or read in one go.
 const READS: usize = 16;
+
+/// Of containers that have ended. They can wait, and an API server that is busy with their outputs creates fewer Jobs.
+const WHOLES: usize = 8;
 
 /// Outputs of containers that run at most, whatever is asked for.
 const MOST: usize = 10_000;
@@ -45,40 +48,43 @@ impl Turns {
     pub(super) fn new(follows: u32) -> Self {
         Self {
             follows: Arc::new(Semaphore::new(followed(follows))),
-            wholes: Arc::new(Semaphore::new(READS)),
+            wholes: Arc::new(Semaphore::new(WHOLES)),
             reads: Arc::new(Semaphore::new(READS)),
         }
     }
 
     /// Waits until one more may be followed, or, once the container has ended, read.
     pub(super) async fn take(&self, cluster: &Cluster, key: &AttemptKey, container: &str) -> Turn {
-        let ended = async {
+        let runs_no_more = async {
             let mut changes = cluster.subscribe(key);
             loop {
                 changes.catch_up();
-                if is_over(cluster, key, container) != Some(false) {
-                    return;
+                match is_over(cluster, key, container) {
+                    Some(false) => changes.changed().await,
+                    over => return over.is_some(),
                 }
-                changes.changed().await;
             }
         };
-        let permit = tokio::select! {
+        // Neither is ever closed.
+        let turn = |permit: Result<_, _>| permit.map(Turn::limited).unwrap_or_default();
+        tokio::select! {
             biased;
-            () = ended => Arc::clone(&self.wholes).acquire_owned().await,
-            permit = Arc::clone(&self.follows).acquire_owned() => permit,
-        };
-        permit.map(Turn::limited).unwrap_or_default()
+            is_whole = runs_no_more => {
+                let turn = turn(Arc::clone(&self.wholes).acquire_owned().await);
+                if is_whole { turn.of_whole() } else { turn }
+            }
+            permit = Arc::clone(&self.follows).acquire_owned() => turn(permit),
+        }
     }
 
     /// Opens an output. Others may be opened once it flows or is silent, if it is `followed`; else when what is held for
     /// it is dropped.
-    pub(super) async fn open<F: Future>(
+    pub(super) async fn open<T>(
         &self,
         followed: bool,
-        open: F,
-    ) -> (F::Output, Option<OwnedSemaphorePermit>) {
+        mut opening: BoxFuture<'_, T>,
+    ) -> (T, Option<OwnedSemaphorePermit>) {
         let mut held = Arc::clone(&self.reads).acquire_owned().await.ok();
-        let mut opening = pin!(open);
         let opened = tokio::time::timeout(SILENCE, &mut opening).await;
         if followed {
             held = None;
@@ -111,7 +117,7 @@ fn has_ended(pod: &Pod, container: &str) -> bool {
 mod tests {
     use std::task::Poll;
 
-    use futures::poll;
+    use futures::{FutureExt as _, poll};
     use serde_json::{Value, json};
 
     use super::super::kept::Kept as _;
@@ -155,7 +161,7 @@ mod tests {
         drop(third.await);
         // Of those that have ended, few are read at a time, too.
         let mut reading = vec![second];
-        for _ in 1..READS {
+        for _ in 1..WHOLES {
             reading.push(turns.take(&cluster, b, "main").await);
         }
         let mut last = Box::pin(turns.take(&cluster, b, "main"));
@@ -167,14 +173,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_few_outputs_are_opened_at_a_time_and_a_silent_one_hinders_nobody() {
         let turns = Turns::new(100);
-        let silent = || std::future::pending::<()>();
+        let silent = || std::future::pending::<()>().boxed();
         let mut opening: Vec<_> = (0..READS)
             .map(|_| Box::pin(turns.open(true, silent())))
             .collect();
         for silent in &mut opening {
             assert!(poll!(silent).is_pending());
         }
-        let mut next = Box::pin(turns.open(false, async {}));
+        let mut next = Box::pin(turns.open(false, async {}.boxed()));
         assert!(poll!(&mut next).is_pending());
         tokio::time::advance(SILENCE).await;
         let first = opening.first_mut().expect("one");
