@@ -160,7 +160,7 @@ pub struct InventoryItem {
     /// pending, running, succeeded, failed
     #[prost(string, tag = "5")]
     pub phase: ::prost::alloc::string::String,
-    /// The agent works with it and knows what it was told: a KEEP needs no item.
+    /// The agent works with it already: a KEEP needs no item.
     #[prost(bool, tag = "6")]
     pub known: bool,
 }
