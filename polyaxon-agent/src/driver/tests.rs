@@ -113,6 +113,17 @@ fn order(kind: directive::Kind, item: LeaseItem) -> Directive {
     }
 }
 
+/// An agent whose run of fence 5 is running.
+async fn running() -> (FakeHub, Arc<FakeExecutor>, Running) {
+    let hub = FakeHub::start().await;
+    let executor = FakeExecutor::new();
+    let agent = agent(&hub, &executor);
+    hub.lease(item(5));
+    hub.until(|seen| seen.statuses().contains(&Status::Running))
+        .await;
+    (hub, executor, agent)
+}
+
 fn key() -> AttemptKey {
     AttemptKey::new(RUN, 1)
 }
@@ -213,12 +224,7 @@ async fn a_build_that_failed_is_classified_by_its_log() {
 
 #[tokio::test]
 async fn a_stop_that_the_hub_repeats_ends_the_run_once() {
-    let hub = FakeHub::start().await;
-    let executor = FakeExecutor::new();
-    let _agent = agent(&hub, &executor);
-    hub.lease(item(5));
-    hub.until(|seen| seen.statuses().contains(&Status::Running))
-        .await;
+    let (hub, executor, _agent) = running().await;
     hub.direct(vec![order(directive::Kind::Stop, item(5))]);
     hub.until(|seen| seen.statuses().last() == Some(&Status::Stopped))
         .await;
@@ -263,12 +269,7 @@ async fn what_the_engine_refuses_is_rejected() {
 
 #[tokio::test]
 async fn a_new_agent_adopts_and_its_reports_are_newer() {
-    let hub = FakeHub::start().await;
-    let executor = FakeExecutor::new();
-    let first = agent(&hub, &executor);
-    hub.lease(item(5));
-    hub.until(|seen| seen.statuses().contains(&Status::Running))
-        .await;
+    let (hub, executor, first) = running().await;
     drop(first);
     let before = hub.seen().reports.last().map(|last| last.seq);
     hub.on_sync(vec![order(directive::Kind::Keep, item(6))]);
@@ -316,46 +317,25 @@ async fn an_output_that_is_whole_and_empty_is_read_once() {
 }
 
 #[tokio::test]
-async fn an_agent_that_has_the_work_is_not_given_it_again() {
-    let hub = FakeHub::start().await;
-    let executor = FakeExecutor::new();
-    let _agent = agent(&hub, &executor);
-    hub.lease(item(5));
-    hub.until(|seen| seen.statuses().contains(&Status::Running))
-        .await;
-    let keep = Directive {
-        item: None,
-        ..order(directive::Kind::Keep, item(7))
-    };
-    hub.on_sync(vec![keep]);
-    hub.answer_reports(Some(report_result::Outcome::Fenced));
-    executor.end(0);
-    hub.until(|seen| seen.sessions == 2).await;
-    hub.answer_reports(None);
-    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
-        .await;
-    let seen = hub.seen();
-    assert_eq!(seen.known, [true]);
-    assert_eq!(seen.reports.last().map(|last| last.fence), Some(7));
-}
-
-#[tokio::test]
 async fn a_fenced_report_leads_to_a_new_session_and_is_sent_again() {
-    let hub = FakeHub::start().await;
-    let executor = FakeExecutor::new();
-    let _agent = agent(&hub, &executor);
-    hub.lease(item(5));
-    hub.until(|seen| seen.statuses().contains(&Status::Running))
-        .await;
-    hub.on_sync(vec![order(directive::Kind::Keep, item(7))]);
-    hub.answer_reports(Some(report_result::Outcome::Fenced));
-    executor.end(0);
-    hub.until(|seen| seen.sessions == 2).await;
-    hub.answer_reports(None);
-    hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
-        .await;
-    assert_eq!(hub.seen().reports.last().map(|last| last.fence), Some(7));
-    executor.until_removed(&key()).await;
+    // An older hub sends the work again to an agent that says that it has it.
+    for work in [None, Some(item(7))] {
+        let (hub, executor, _agent) = running().await;
+        hub.on_sync(vec![Directive {
+            item: work,
+            ..order(directive::Kind::Keep, item(7))
+        }]);
+        hub.answer_reports(Some(report_result::Outcome::Fenced));
+        executor.end(0);
+        hub.until(|seen| seen.sessions == 2).await;
+        hub.answer_reports(None);
+        hub.until(|seen| seen.statuses().last() == Some(&Status::Succeeded))
+            .await;
+        let seen = hub.seen();
+        assert_eq!(seen.known, [true]);
+        assert_eq!(seen.reports.last().map(|last| last.fence), Some(7));
+        executor.until_removed(&key()).await;
+    }
 }
 
 #[tokio::test]
@@ -379,12 +359,7 @@ async fn a_token_that_is_not_accepted_ends_the_agent() {
 
 #[tokio::test]
 async fn an_agent_that_was_fenced_stands_by_and_touches_nothing() {
-    let hub = FakeHub::start().await;
-    let executor = FakeExecutor::new();
-    let _agent = agent(&hub, &executor);
-    hub.lease(item(5));
-    hub.until(|seen| seen.statuses().contains(&Status::Running))
-        .await;
+    let (hub, executor, _agent) = running().await;
     hub.take(true);
     hub.until(|seen| seen.polite >= 3).await;
     // The other process ends the run meanwhile.

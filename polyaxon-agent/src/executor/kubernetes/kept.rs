@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use k8s_openapi::Metadata as _;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus,
-    Event as Warning, Pod, PodSpec, PodStatus,
+    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus,
+    Event as Warning, Pod, PodStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Serialize;
@@ -76,7 +77,7 @@ impl<K: Kind + Serialize> Light<K> {
 
 impl Light<Job> {
     /// What is read of a Job.
-    pub(super) fn of_job(job: Job) -> Self {
+    pub(super) fn of_job(Thin(job): Thin<Job>) -> Self {
         let phase = phase_of_job(&job);
         let light = Job {
             metadata: light_metadata(&job.metadata),
@@ -92,11 +93,11 @@ impl Light<Job> {
 
 impl Light<Pod> {
     /// What is read of a pod.
-    pub(super) fn of_pod(pod: Pod) -> Self {
+    pub(super) fn of_pod(Thin(pod): Thin<Pod>) -> Self {
         let phase = phase_of_pod(&pod);
         let light = Pod {
             metadata: light_metadata(&pod.metadata),
-            spec: pod.spec.map(light_spec),
+            spec: pod.spec,
             status: pod.status.map(light_status),
         };
         Self::new(pod.metadata, phase, &light)
@@ -107,22 +108,6 @@ fn light_metadata(metadata: &ObjectMeta) -> ObjectMeta {
     ObjectMeta {
         deletion_timestamp: metadata.deletion_timestamp.clone(),
         ..ObjectMeta::default()
-    }
-}
-
-fn light_spec(spec: PodSpec) -> PodSpec {
-    let init = |container: Container| Container {
-        name: container.name,
-        restart_policy: container.restart_policy,
-        ..Container::default()
-    };
-    PodSpec {
-        node_name: spec.node_name,
-        host_users: spec.host_users,
-        init_containers: spec
-            .init_containers
-            .map(|all| all.into_iter().map(init).collect()),
-        ..PodSpec::default()
     }
 }
 
@@ -179,27 +164,27 @@ fn light_state(state: ContainerState) -> ContainerState {
     }
 }
 
-impl Kept for Job {
+impl Kept for Thin<Job> {
     const KIND: &'static str = "Job";
 
     fn put(self, cluster: &Cluster) {
-        let metadata = self.metadata.clone();
+        let metadata = self.metadata().clone();
         let job = Light::of_job(self);
         cluster.change(&metadata, |slot| slot.job = Some(job));
     }
 
     fn drop_from(self, cluster: &Cluster) {
-        cluster.change(&self.metadata, |slot| {
+        cluster.change(self.metadata(), |slot| {
             // A Job of the same name may have come since.
             let same = slot
                 .job
                 .as_ref()
-                .is_some_and(|job| Some(&job.uid) == self.metadata.uid.as_ref());
+                .is_some_and(|job| Some(&job.uid) == self.metadata().uid.as_ref());
             if same {
                 slot.job = None;
             }
         });
-        cluster.forget_uid(&self.metadata);
+        cluster.forget_uid(self.metadata());
     }
 
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>) {
@@ -216,11 +201,11 @@ impl Kept for Job {
     }
 }
 
-impl Kept for Pod {
+impl Kept for Thin<Pod> {
     const KIND: &'static str = "Pod";
 
     fn put(self, cluster: &Cluster) {
-        let metadata = self.metadata.clone();
+        let metadata = self.metadata().clone();
         let pod = Light::of_pod(self);
         cluster.change(&metadata, |slot| {
             if let Some(known) = slot.pods.iter_mut().find(|known| known.name == pod.name) {
@@ -233,11 +218,11 @@ impl Kept for Pod {
     }
 
     fn drop_from(self, cluster: &Cluster) {
-        let name = self.metadata.name.as_deref().unwrap_or_default();
-        cluster.change(&self.metadata, |slot| {
+        let name = self.metadata().name.as_deref().unwrap_or_default();
+        cluster.change(self.metadata(), |slot| {
             slot.pods.retain(|pod| pod.name != name);
         });
-        cluster.forget_uid(&self.metadata);
+        cluster.forget_uid(self.metadata());
     }
 
     fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>) {
@@ -246,25 +231,6 @@ impl Kept for Pod {
             slot.pods.retain(|pod| names.contains(&pod.name));
             slot.pods.len() != before
         });
-    }
-}
-
-impl<K: Kept> Kept for Thin<K>
-where
-    Self: Kind,
-{
-    const KIND: &'static str = <K as Kept>::KIND;
-
-    fn put(self, cluster: &Cluster) {
-        self.0.put(cluster);
-    }
-
-    fn drop_from(self, cluster: &Cluster) {
-        self.0.drop_from(cluster);
-    }
-
-    fn retain(cluster: &Cluster, namespace: &str, names: &HashSet<String>) {
-        K::retain(cluster, namespace, names);
     }
 }
 

@@ -121,10 +121,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::kept::Kept as _;
+    use super::super::thin::Thin;
     use super::*;
 
     fn see(cluster: &Cluster, run: &str, state: &Value) {
-        let pod: Pod = serde_json::from_value(json!({
+        let pod: Thin<Pod> = serde_json::from_value(json!({
             "metadata": {"name": run, "uid": run, "labels": {
                 "operation.polyaxon.com/agent": "me", "operation.polyaxon.com/uuid": run,
                 "operation.polyaxon.com/attempt": "1", "operation.polyaxon.com/fence": "1",
