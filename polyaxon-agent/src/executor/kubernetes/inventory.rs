@@ -55,7 +55,7 @@ impl KubernetesExecutor {
                 let request = jobs
                     .list_metadata(&page)
                     .map_err(kube::Error::BuildRequest)?;
-                let listed: ObjectList<Thin<Job>> = self.client.request(request).await?;
+                let listed: ObjectList<Thin<Job>> = self.crowds.request(request).await?;
                 Ok(listed)
             };
             let listed = self

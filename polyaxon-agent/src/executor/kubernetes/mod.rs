@@ -24,6 +24,7 @@ mod observe;
 mod options;
 mod output;
 mod pace;
+mod protobuf;
 mod removal;
 mod statuses;
 mod thin;
@@ -50,6 +51,7 @@ use self::failure::unavailable;
 use self::isolation::Nodes;
 use self::lanes::Lanes;
 use self::life::Life;
+use self::options::Clients;
 pub use self::options::KubernetesOptions;
 use self::output::Source;
 use self::pace::Pace;
@@ -63,6 +65,8 @@ use crate::planning::{AttemptPlan, KeptPlan};
 /// Pods on one cluster.
 pub struct KubernetesExecutor {
     client: Client,
+    /// What it lists as protobuf has only what the picture of the cluster needs.
+    crowds: Client,
     options: KubernetesOptions,
     cluster: Arc<Cluster>,
     pace: Pace,
@@ -83,7 +87,11 @@ pub struct KubernetesExecutor {
 impl KubernetesExecutor {
     /// Connects to the cluster and begins to watch it.
     pub async fn connect(options: KubernetesOptions) -> Result<Arc<Self>, ExecutorError> {
-        let (client, lanes) = options.connect().await?;
+        let Clients {
+            general: client,
+            crowds,
+            lanes,
+        } = options.connect().await?;
         let version = client
             .apiserver_version()
             .await
@@ -93,9 +101,10 @@ impl KubernetesExecutor {
         let probing = options.user_namespaces;
         let turns = Turns::new(options.log_streams);
         let cluster = Arc::new(Cluster::new(&options.agent, &namespaces));
-        let tasks = cluster.watch(&client, &namespaces);
+        let tasks = cluster.watch(&crowds, &namespaces);
         let executor = Arc::new(Self {
             client,
+            crowds,
             options,
             cluster,
             pace: Pace::default(),

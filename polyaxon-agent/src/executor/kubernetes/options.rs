@@ -7,7 +7,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::lanes::Lanes;
-use super::turns;
+use super::{protobuf, turns};
 use crate::config::UserNamespaces;
 use crate::executor::ExecutorError;
 
@@ -38,6 +38,16 @@ pub struct KubernetesOptions {
     pub user_namespaces: UserNamespaces,
 }
 
+/// The clients of one cluster.
+pub(super) struct Clients {
+    /// For all that has none of its own.
+    pub(super) general: Client,
+    /// For lists and watches of Jobs and pods; of them it has only what the picture of the cluster needs.
+    pub(super) crowds: Client,
+    /// For outputs.
+    pub(super) lanes: Lanes,
+}
+
 impl KubernetesOptions {
     /// All namespaces, each once.
     pub(super) fn namespaces(&self) -> Vec<String> {
@@ -50,8 +60,8 @@ impl KubernetesOptions {
         all
     }
 
-    /// A client for the cluster, and those for outputs; nothing is sent yet.
-    pub(super) async fn connect(&self) -> Result<(Client, Lanes), ExecutorError> {
+    /// Clients for the cluster; nothing is sent yet.
+    pub(super) async fn connect(&self) -> Result<Clients, ExecutorError> {
         let config = self
             .config()
             .await
@@ -65,8 +75,12 @@ impl KubernetesOptions {
             reason,
         };
         let lanes = Lanes::new(&config, turns::outputs(self.log_streams)).map_err(wrong)?;
-        let client = Client::try_from(config).map_err(|error| wrong(error.to_string()))?;
-        Ok((client, lanes))
+        let said = |error: kube::Error| wrong(error.to_string());
+        Ok(Clients {
+            crowds: protobuf::client(config.clone()).map_err(said)?,
+            general: Client::try_from(config).map_err(said)?,
+            lanes,
+        })
     }
 
     async fn config(&self) -> Result<Config, String> {

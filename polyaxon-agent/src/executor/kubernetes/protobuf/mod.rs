@@ -1,0 +1,280 @@
+//! Lists of thousands of Jobs and pods are asked for as protobuf, which costs the API server a fraction of what JSON
+//! does, and what is read of them is given on as JSON to a client that reads nothing else.
+
+mod messages;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt as _, Either, Full};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, Status};
+use kube::client::{Body, ClientBuilder, DynBody};
+use kube::{Client, Config};
+use prost::Message as _;
+use serde::Serialize;
+use tower::BoxError;
+use tower::util::{AndThenLayer, MapRequestLayer};
+
+const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// What comes before every message.
+const MAGIC: &[u8] = b"k8s\0";
+
+/// Why an answer cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum ProtobufError {
+    #[error("the API server's protobuf does not begin as it should")]
+    NoMagic,
+    #[error("the API server's protobuf cannot be read: {0}")]
+    Malformed(#[from] prost::DecodeError),
+    #[error("the API server answered with a `{0}`, which was not asked for")]
+    Kind(String),
+    #[error("an object cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A client that lists Jobs and pods as protobuf, without what the picture of the cluster does not need. A server that
+/// has no protobuf answers with JSON.
+pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
+    let builder = ClientBuilder::try_from(config)?
+        .with_layer(&MapRequestLayer::new(prefer_protobuf))
+        .with_layer(&AndThenLayer::new(to_json));
+    Ok(builder.build())
+}
+
+/// Watches stay JSON: they send one object at a time.
+fn prefer_protobuf(mut request: Request<Body>) -> Request<Body> {
+    let uri = request.uri();
+    let is_watch = uri.query().is_some_and(|query| query.contains("watch="));
+    let is_list = uri.path().ends_with("/jobs") || uri.path().ends_with("/pods");
+    if request.method() == Method::GET && is_list && !is_watch {
+        let json = request.headers().get(ACCEPT);
+        let json = json.and_then(|accept| accept.to_str().ok()).unwrap_or(JSON);
+        let both = format!("{},{json}", json.replacen(JSON, PROTOBUF, 1));
+        if let Ok(both) = HeaderValue::try_from(both) {
+            request.headers_mut().insert(ACCEPT, both);
+        }
+    }
+    request
+}
+
+type Answer = Response<Either<Box<DynBody>, Full<Bytes>>>;
+
+async fn to_json(answer: Response<Box<DynBody>>) -> Result<Answer, BoxError> {
+    let is_protobuf = answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(PROTOBUF.as_bytes()));
+    if !is_protobuf {
+        return Ok(answer.map(Either::Left));
+    }
+    let (mut head, body) = answer.into_parts();
+    let text = json_of(&body.collect().await?.to_bytes())?;
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Ok(Response::from_parts(head, Either::Right(Full::from(text))))
+}
+
+/// The JSON of what is read of an answer.
+fn json_of(answer: &Bytes) -> Result<Vec<u8>, ProtobufError> {
+    if !answer.starts_with(MAGIC) {
+        return Err(ProtobufError::NoMagic);
+    }
+    let messages::Unknown { type_meta, raw } =
+        messages::Unknown::decode(answer.slice(MAGIC.len()..))?;
+    let kind = type_meta.unwrap_or_default().kind;
+    match kind.as_str() {
+        "PodList" => list::<messages::Pod, Pod>(raw),
+        // Of metadata alone there is nothing else to read.
+        "JobList" | "PartialObjectMetadataList" => list::<messages::Job, Job>(raw),
+        "Status" => {
+            let status = Status::from(messages::Status::decode(raw)?);
+            Ok(serde_json::to_vec(&status)?)
+        }
+        _ => Err(ProtobufError::Kind(kind)),
+    }
+}
+
+fn list<M, K>(raw: Bytes) -> Result<Vec<u8>, ProtobufError>
+where
+    M: prost::Message + Default,
+    K: From<M> + Serialize,
+{
+    #[derive(Serialize)]
+    struct List<K> {
+        metadata: ListMeta,
+        items: Vec<K>,
+    }
+    let messages::List { metadata, items } = messages::List::decode(raw)?;
+    let items = items.into_iter().map(|item| M::decode(item).map(K::from));
+    let list = List {
+        metadata: metadata.unwrap_or_default().into(),
+        items: items.collect::<Result<_, _>>()?,
+    };
+    Ok(serde_json::to_vec(&list)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::ObjectList;
+    use serde_json::Value;
+
+    use super::super::kept::Light;
+    use super::super::thin::Thin;
+    use super::*;
+
+    // What an API server of 1.36 said of the same objects, once as protobuf and once as JSON.
+    const PODS: &[u8] = include_bytes!("testdata/pods.pb");
+    const PODS_JSON: &[u8] = include_bytes!("testdata/pods.json");
+    const JOBS: &[u8] = include_bytes!("testdata/jobs.pb");
+    const JOBS_JSON: &[u8] = include_bytes!("testdata/jobs.json");
+    const METADATA: &[u8] = include_bytes!("testdata/metadata.pb");
+    const PAGE: &[u8] = include_bytes!("testdata/page.pb");
+    const STATUS: &[u8] = include_bytes!("testdata/status.pb");
+    const STATUS_JSON: &[u8] = include_bytes!("testdata/status.json");
+
+    fn json(answer: &'static [u8]) -> Vec<u8> {
+        json_of(&Bytes::from_static(answer)).expect("it can be read")
+    }
+
+    fn pods(json: &[u8]) -> ObjectList<Thin<Pod>> {
+        serde_json::from_slice(json).expect("a list of pods")
+    }
+
+    fn jobs(json: &[u8]) -> ObjectList<Thin<Job>> {
+        serde_json::from_slice(json).expect("a list of Jobs")
+    }
+
+    fn value(of: &impl Serialize) -> Value {
+        serde_json::to_value(of).expect("JSON")
+    }
+
+    #[test]
+    fn of_a_pod_all_is_read_that_is_kept() {
+        let (read, said) = (pods(&json(PODS)), pods(PODS_JSON));
+        assert_eq!(read.metadata.resource_version.as_deref(), Some("14159"));
+        assert_eq!(read.items.len(), 2);
+        for (read, said) in read.items.into_iter().zip(said.items) {
+            assert_eq!(value(&read.0.metadata), value(&said.0.metadata));
+            let light = |pod| Light::of_pod(pod).object().expect("it unfolds");
+            assert_eq!(value(&*light(read)), value(&*light(said)));
+        }
+    }
+
+    #[test]
+    fn of_a_job_all_is_read_that_is_kept() {
+        let (read, said) = (jobs(&json(JOBS)), jobs(JOBS_JSON));
+        assert_eq!(read.metadata.resource_version.as_deref(), Some("14206"));
+        assert_eq!(read.items.len(), 1);
+        for (read, said) in read.items.into_iter().zip(said.items) {
+            assert_eq!(value(&read.0.metadata), value(&said.0.metadata));
+            let light = |job| Light::of_job(job).object().expect("it unfolds");
+            assert_eq!(value(&*light(read)), value(&*light(said)));
+        }
+    }
+
+    #[test]
+    fn metadata_alone_is_read() {
+        let (read, said) = (jobs(&json(METADATA)), jobs(JOBS_JSON));
+        let metadata = |list: ObjectList<Thin<Job>>| {
+            let all = list.items.iter().map(|Thin(job)| value(&job.metadata));
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(metadata(read), metadata(said));
+    }
+
+    #[test]
+    fn a_page_says_where_the_next_one_begins() {
+        let page = pods(&json(PAGE));
+        assert_eq!(page.items.len(), 1);
+        assert!(page.metadata.continue_.is_some());
+        assert_eq!(pods(&json(PODS)).metadata.continue_, None);
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_says_as_json() {
+        let read: kube::core::Status = serde_json::from_slice(&json(STATUS)).expect("a status");
+        let said: kube::core::Status = serde_json::from_slice(STATUS_JSON).expect("a status");
+        assert_eq!(value(&read), value(&said));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        let error = |answer: &[u8]| match json_of(&Bytes::copy_from_slice(answer)) {
+            Err(error) => error.to_string(),
+            Ok(text) => panic!("{}", String::from_utf8_lossy(&text)),
+        };
+        assert_eq!(
+            error(b"{}"),
+            "the API server's protobuf does not begin as it should"
+        );
+        assert_eq!(
+            error(b"k8s\0\x0a\x07\x12\x05Event"),
+            "the API server answered with a `Event`, which was not asked for"
+        );
+        // The last four bytes only say that the list has no encoding of its own.
+        for length in MAGIC.len() + 1..PODS.len() - 4 {
+            // Whatever is cut off, nothing is made up of it.
+            if let Ok(text) = json_of(&Bytes::from_static(&PODS[..length])) {
+                assert!(pods(&text).items.len() < 2, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_lists_of_jobs_and_pods_are_asked_for_as_protobuf() {
+        let accepts = |uri: &str, accept: &'static str| {
+            let request = Request::get(uri).header(ACCEPT, accept);
+            let request = prefer_protobuf(request.body(Body::empty()).expect("a request"));
+            let accept = request.headers()[ACCEPT].to_str().expect("text");
+            accept.to_owned()
+        };
+        let both = "application/vnd.kubernetes.protobuf,application/json";
+        for uri in [
+            "/api/v1/namespaces/a/pods?limit=200&labelSelector=b",
+            "/apis/batch/v1/namespaces/a/jobs",
+        ] {
+            assert_eq!(accepts(uri, JSON), both, "{uri}");
+        }
+        assert_eq!(
+            accepts(
+                "/apis/batch/v1/namespaces/a/jobs",
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            ),
+            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+             application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        );
+        for uri in [
+            "/api/v1/namespaces/a/pods?watch=true",
+            "/api/v1/namespaces/a/events",
+            "/api/v1/namespaces/a/pods/b",
+        ] {
+            assert_eq!(accepts(uri, JSON), JSON, "{uri}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_json_afterwards_whatever_it_was() {
+        let answer = |kind: &'static str, body: &'static [u8]| {
+            let body = Full::from(body).map_err(BoxError::from);
+            let body: Box<DynBody> = Box::new(body);
+            let answer = Response::builder()
+                .header(CONTENT_TYPE, kind)
+                .header(CONTENT_LENGTH, 7);
+            answer.body(body).expect("an answer")
+        };
+        let read = async |kind, body| {
+            let answer = to_json(answer(kind, body)).await.expect("an answer");
+            assert_eq!(answer.headers()[CONTENT_TYPE], JSON);
+            let has_length = answer.headers().contains_key(CONTENT_LENGTH);
+            let body = answer.into_body().collect().await.expect("a body");
+            (body.to_bytes().to_vec(), has_length)
+        };
+        assert_eq!(read(JSON, b"{ }  ..").await, (b"{ }  ..".to_vec(), true));
+        assert_eq!(read(PROTOBUF, PODS).await, (json(PODS), false));
+    }
+}
