@@ -83,7 +83,13 @@ impl Light<Job> {
             metadata: light_metadata(&job.metadata),
             spec: None,
             status: job.status.map(|status| JobStatus {
-                conditions: status.conditions,
+                conditions: status.conditions.map(|mut conditions| {
+                    for condition in &mut conditions {
+                        condition.last_probe_time = None;
+                        condition.last_transition_time = None;
+                    }
+                    conditions
+                }),
                 ..JobStatus::default()
             }),
         };
@@ -127,7 +133,9 @@ fn light_status(status: PodStatus) -> PodStatus {
         reason: status.reason,
         message: status.message,
         conditions: status.conditions.map(|mut conditions| {
-            conditions.retain(|condition| {
+            conditions.retain_mut(|condition| {
+                condition.last_probe_time = None;
+                condition.last_transition_time = None;
                 let value = (condition.type_.as_str(), condition.status.as_str());
                 matches!(value, ("PodScheduled", "False") | ("DisruptionTarget", _))
             });

@@ -42,7 +42,7 @@ pub struct KubernetesOptions {
 pub(super) struct Clients {
     /// For all that has none of its own.
     pub(super) general: Client,
-    /// For lists and watches of Jobs and pods; of them it has only what the picture of the cluster needs.
+    /// For the picture of the cluster: what it lists of Jobs and pods has only what `Thin` reads.
     pub(super) crowds: Client,
     /// For outputs.
     pub(super) lanes: Lanes,
@@ -75,10 +75,10 @@ impl KubernetesOptions {
             reason,
         };
         let lanes = Lanes::new(&config, turns::outputs(self.log_streams)).map_err(wrong)?;
-        let said = |error: kube::Error| wrong(error.to_string());
+        let unusable = |error: kube::Error| wrong(error.to_string());
         Ok(Clients {
-            crowds: protobuf::client(config.clone()).map_err(said)?,
-            general: Client::try_from(config).map_err(said)?,
+            crowds: protobuf::client(config.clone()).map_err(unusable)?,
+            general: Client::try_from(config).map_err(unusable)?,
             lanes,
         })
     }

@@ -1,5 +1,6 @@
 //! What is read of Kubernetes's messages. The numbers of the fields are those of `generated.proto` in the modules
-//! `k8s.io/api` and `k8s.io/apimachinery`; they never change. A field that is not named here is skipped.
+//! `k8s.io/api` and `k8s.io/apimachinery`; they never change. A field that is not named here is skipped: what is kept of
+//! an object must be here, too, and in what the tests read.
 
 use std::collections::BTreeMap;
 
@@ -83,8 +84,6 @@ struct Condition {
     type_: String,
     #[prost(string, tag = "2")]
     status: String,
-    #[prost(message, optional, tag = "4")]
-    last_transition_time: Option<Time>,
     #[prost(string, tag = "5")]
     reason: String,
     #[prost(string, tag = "6")]
@@ -215,25 +214,17 @@ struct Time {
 }
 
 /// What is empty is sent as such, and means nothing.
-fn text(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-fn number(number: i32) -> Option<i32> {
-    (number != 0).then_some(number)
+fn some<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
 }
 
 fn all<T, U: From<T>>(items: Vec<T>) -> Option<Vec<U>> {
     (!items.is_empty()).then(|| items.into_iter().map(U::from).collect())
 }
 
-fn map(map: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
-    (!map.is_empty()).then_some(map)
-}
-
 /// No time at all is sent as a message without a field.
 fn time(time: Option<Time>) -> Option<meta::Time> {
-    let time = time.filter(|time| *time != Time::default())?;
+    let time = time.and_then(some)?;
     Timestamp::new(time.seconds, time.nanos)
         .ok()
         .map(meta::Time)
@@ -242,8 +233,8 @@ fn time(time: Option<Time>) -> Option<meta::Time> {
 impl From<ListMeta> for meta::ListMeta {
     fn from(list: ListMeta) -> Self {
         Self {
-            resource_version: text(list.resource_version),
-            continue_: text(list.continue_),
+            resource_version: some(list.resource_version),
+            continue_: some(list.continue_),
             ..Self::default()
         }
     }
@@ -252,15 +243,15 @@ impl From<ListMeta> for meta::ListMeta {
 impl From<Status> for meta::Status {
     fn from(status: Status) -> Self {
         let details = |details: StatusDetails| meta::StatusDetails {
-            retry_after_seconds: number(details.retry_after_seconds),
+            retry_after_seconds: some(details.retry_after_seconds),
             ..meta::StatusDetails::default()
         };
         Self {
-            status: text(status.outcome),
-            message: text(status.message),
-            reason: text(status.reason),
+            status: some(status.outcome),
+            message: some(status.message),
+            reason: some(status.reason),
             details: status.details.map(details),
-            code: number(status.code),
+            code: some(status.code),
             ..Self::default()
         }
     }
@@ -285,9 +276,8 @@ impl From<Condition> for batch::JobCondition {
         Self {
             type_: condition.type_,
             status: condition.status,
-            last_transition_time: time(condition.last_transition_time),
-            reason: text(condition.reason),
-            message: text(condition.message),
+            reason: some(condition.reason),
+            message: some(condition.message),
             ..Self::default()
         }
     }
@@ -298,9 +288,8 @@ impl From<Condition> for core::PodCondition {
         Self {
             type_: condition.type_,
             status: condition.status,
-            last_transition_time: time(condition.last_transition_time),
-            reason: text(condition.reason),
-            message: text(condition.message),
+            reason: some(condition.reason),
+            message: some(condition.message),
             ..Self::default()
         }
     }
@@ -319,7 +308,7 @@ impl From<Pod> for core::Pod {
 impl From<PodSpec> for core::PodSpec {
     fn from(spec: PodSpec) -> Self {
         Self {
-            node_name: text(spec.node_name),
+            node_name: some(spec.node_name),
             host_users: spec.host_users,
             init_containers: all(spec.init_containers),
             ..Self::default()
@@ -331,7 +320,7 @@ impl From<Container> for core::Container {
     fn from(container: Container) -> Self {
         Self {
             name: container.name,
-            restart_policy: text(container.restart_policy),
+            restart_policy: some(container.restart_policy),
             ..Self::default()
         }
     }
@@ -340,10 +329,10 @@ impl From<Container> for core::Container {
 impl From<PodStatus> for core::PodStatus {
     fn from(status: PodStatus) -> Self {
         Self {
-            phase: text(status.phase),
+            phase: some(status.phase),
             conditions: all(status.conditions),
-            message: text(status.message),
-            reason: text(status.reason),
+            message: some(status.message),
+            reason: some(status.reason),
             container_statuses: all(status.container_statuses),
             init_container_statuses: all(status.init_container_statuses),
             ..Self::default()
@@ -368,18 +357,18 @@ impl From<ContainerState> for core::ContainerState {
     fn from(state: ContainerState) -> Self {
         Self {
             waiting: state.waiting.map(|waiting| core::ContainerStateWaiting {
-                reason: text(waiting.reason),
-                message: text(waiting.message),
+                reason: some(waiting.reason),
+                message: some(waiting.message),
             }),
             running: state
                 .running
                 .map(|_| core::ContainerStateRunning::default()),
             terminated: state.terminated.map(|end| core::ContainerStateTerminated {
                 exit_code: end.exit_code,
-                signal: number(end.signal),
-                reason: text(end.reason),
-                message: text(end.message),
-                container_id: text(end.container_id),
+                signal: some(end.signal),
+                reason: some(end.reason),
+                message: some(end.message),
+                container_id: some(end.container_id),
                 ..core::ContainerStateTerminated::default()
             }),
         }
@@ -389,15 +378,15 @@ impl From<ContainerState> for core::ContainerState {
 impl From<ObjectMeta> for meta::ObjectMeta {
     fn from(metadata: ObjectMeta) -> Self {
         Self {
-            name: text(metadata.name),
-            namespace: text(metadata.namespace),
-            uid: text(metadata.uid),
-            resource_version: text(metadata.resource_version),
+            name: some(metadata.name),
+            namespace: some(metadata.namespace),
+            uid: some(metadata.uid),
+            resource_version: some(metadata.resource_version),
             creation_timestamp: time(metadata.creation_timestamp),
             deletion_timestamp: time(metadata.deletion_timestamp),
-            labels: map(metadata.labels),
-            annotations: map(metadata.annotations),
-            finalizers: (!metadata.finalizers.is_empty()).then_some(metadata.finalizers),
+            labels: some(metadata.labels),
+            annotations: some(metadata.annotations),
+            finalizers: some(metadata.finalizers),
             ..Self::default()
         }
     }

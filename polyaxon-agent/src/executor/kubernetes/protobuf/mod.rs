@@ -4,6 +4,9 @@
 mod messages;
 
 use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Either, Full};
@@ -12,10 +15,10 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, Status};
 use kube::client::{Body, ClientBuilder, DynBody};
 use kube::{Client, Config};
-use prost::Message as _;
 use serde::Serialize;
 use tower::BoxError;
-use tower::util::{AndThenLayer, MapRequestLayer};
+use tower::util::{AndThenLayer, BoxService, MapRequestLayer};
+use tracing::warn;
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
@@ -29,20 +32,50 @@ enum ProtobufError {
     #[error("the API server's protobuf does not begin as it should")]
     NoMagic,
     #[error("the API server's protobuf cannot be read: {0}")]
-    Malformed(#[from] prost::DecodeError),
-    #[error("the API server answered with a `{0}`, which was not asked for")]
+    Malformed(prost::DecodeError),
+    #[error("the API server's protobuf is a list that does not say of when it is")]
+    NoVersion,
+    #[error("the API server answered with `{0}`, which was not asked for")]
     Kind(String),
-    #[error("an object cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error("an object of the API server's protobuf cannot be written as JSON: {0}")]
+    Json(serde_json::Error),
 }
 
 /// A client that lists Jobs and pods as protobuf, without what the picture of the cluster does not need. A server that
-/// has no protobuf answers with JSON.
+/// has no protobuf answers with JSON, and one that nobody understands is asked for nothing else from then on.
 pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
-    let builder = ClientBuilder::try_from(config)?
-        .with_layer(&MapRequestLayer::new(prefer_protobuf))
-        .with_layer(&AndThenLayer::new(to_json));
-    Ok(builder.build())
+    Ok(translated(ClientBuilder::try_from(config)?))
+}
+
+type Server = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
+
+fn translated(server: ClientBuilder<Server>) -> Client {
+    let is_understood = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&is_understood);
+    let ask = move |request| {
+        if asked.load(Ordering::Relaxed) {
+            prefer_protobuf(request)
+        } else {
+            request
+        }
+    };
+    let read = move |answer| {
+        let is_understood = Arc::clone(&is_understood);
+        async move {
+            let answer = to_json(answer).await;
+            if let Err(error) = &answer
+                && error.is::<ProtobufError>()
+            {
+                is_understood.store(false, Ordering::Relaxed);
+                warn!(%error, "lists are asked for as JSON from now on");
+            }
+            answer
+        }
+    };
+    server
+        .with_layer(&MapRequestLayer::new(ask))
+        .with_layer(&AndThenLayer::new(read))
+        .build()
 }
 
 /// Watches stay JSON: they send one object at a time.
@@ -84,17 +117,13 @@ fn json_of(answer: &Bytes) -> Result<Vec<u8>, ProtobufError> {
     if !answer.starts_with(MAGIC) {
         return Err(ProtobufError::NoMagic);
     }
-    let messages::Unknown { type_meta, raw } =
-        messages::Unknown::decode(answer.slice(MAGIC.len()..))?;
+    let messages::Unknown { type_meta, raw } = decoded(answer.slice(MAGIC.len()..))?;
     let kind = type_meta.unwrap_or_default().kind;
     match kind.as_str() {
         "PodList" => list::<messages::Pod, Pod>(raw),
         // Of metadata alone there is nothing else to read.
         "JobList" | "PartialObjectMetadataList" => list::<messages::Job, Job>(raw),
-        "Status" => {
-            let status = Status::from(messages::Status::decode(raw)?);
-            Ok(serde_json::to_vec(&status)?)
-        }
+        "Status" => json(&Status::from(decoded::<messages::Status>(raw)?)),
         _ => Err(ProtobufError::Kind(kind)),
     }
 }
@@ -109,20 +138,37 @@ where
         metadata: ListMeta,
         items: Vec<K>,
     }
-    let messages::List { metadata, items } = messages::List::decode(raw)?;
-    let items = items.into_iter().map(|item| M::decode(item).map(K::from));
-    let list = List {
-        metadata: metadata.unwrap_or_default().into(),
+    let messages::List { metadata, items } = decoded(raw)?;
+    let metadata = ListMeta::from(metadata.unwrap_or_default());
+    if metadata.resource_version.is_none() {
+        return Err(ProtobufError::NoVersion);
+    }
+    let items = items
+        .into_iter()
+        .map(|item| decoded::<M>(item).map(K::from));
+    json(&List {
+        metadata,
         items: items.collect::<Result<_, _>>()?,
-    };
-    Ok(serde_json::to_vec(&list)?)
+    })
+}
+
+fn decoded<M: prost::Message + Default>(raw: Bytes) -> Result<M, ProtobufError> {
+    M::decode(raw).map_err(ProtobufError::Malformed)
+}
+
+fn json(object: &impl Serialize) -> Result<Vec<u8>, ProtobufError> {
+    serde_json::to_vec(object).map_err(ProtobufError::Json)
 }
 
 #[cfg(test)]
 mod tests {
+    use kube::Api;
+    use kube::api::ListParams;
     use kube::core::ObjectList;
     use serde_json::Value;
+    use tower::service_fn;
 
+    use super::super::failure::said;
     use super::super::kept::Light;
     use super::super::thin::Thin;
     use super::*;
@@ -130,6 +176,8 @@ mod tests {
     // What an API server of 1.36 said of the same objects, once as protobuf and once as JSON.
     const PODS: &[u8] = include_bytes!("testdata/pods.pb");
     const PODS_JSON: &[u8] = include_bytes!("testdata/pods.json");
+    const PLACED: &[u8] = include_bytes!("testdata/placed.pb");
+    const PLACED_JSON: &[u8] = include_bytes!("testdata/placed.json");
     const JOBS: &[u8] = include_bytes!("testdata/jobs.pb");
     const JOBS_JSON: &[u8] = include_bytes!("testdata/jobs.json");
     const METADATA: &[u8] = include_bytes!("testdata/metadata.pb");
@@ -137,7 +185,7 @@ mod tests {
     const STATUS: &[u8] = include_bytes!("testdata/status.pb");
     const STATUS_JSON: &[u8] = include_bytes!("testdata/status.json");
 
-    fn json(answer: &'static [u8]) -> Vec<u8> {
+    fn read(answer: &'static [u8]) -> Vec<u8> {
         json_of(&Bytes::from_static(answer)).expect("it can be read")
     }
 
@@ -155,19 +203,21 @@ mod tests {
 
     #[test]
     fn of_a_pod_all_is_read_that_is_kept() {
-        let (read, said) = (pods(&json(PODS)), pods(PODS_JSON));
-        assert_eq!(read.metadata.resource_version.as_deref(), Some("14159"));
-        assert_eq!(read.items.len(), 2);
-        for (read, said) in read.items.into_iter().zip(said.items) {
-            assert_eq!(value(&read.0.metadata), value(&said.0.metadata));
-            let light = |pod| Light::of_pod(pod).object().expect("it unfolds");
-            assert_eq!(value(&*light(read)), value(&*light(said)));
+        for (answer, said, count) in [(PODS, PODS_JSON, 2), (PLACED, PLACED_JSON, 1)] {
+            let (read, said) = (pods(&read(answer)), pods(said));
+            assert!(read.metadata.resource_version.is_some());
+            assert_eq!(read.items.len(), count);
+            for (read, said) in read.items.into_iter().zip(said.items) {
+                assert_eq!(value(&read.0.metadata), value(&said.0.metadata));
+                let light = |pod| Light::of_pod(pod).object().expect("it unfolds");
+                assert_eq!(value(&*light(read)), value(&*light(said)));
+            }
         }
     }
 
     #[test]
     fn of_a_job_all_is_read_that_is_kept() {
-        let (read, said) = (jobs(&json(JOBS)), jobs(JOBS_JSON));
+        let (read, said) = (jobs(&read(JOBS)), jobs(JOBS_JSON));
         assert_eq!(read.metadata.resource_version.as_deref(), Some("14206"));
         assert_eq!(read.items.len(), 1);
         for (read, said) in read.items.into_iter().zip(said.items) {
@@ -179,7 +229,7 @@ mod tests {
 
     #[test]
     fn metadata_alone_is_read() {
-        let (read, said) = (jobs(&json(METADATA)), jobs(JOBS_JSON));
+        let (read, said) = (jobs(&read(METADATA)), jobs(JOBS_JSON));
         let metadata = |list: ObjectList<Thin<Job>>| {
             let all = list.items.iter().map(|Thin(job)| value(&job.metadata));
             all.collect::<Vec<_>>()
@@ -189,17 +239,26 @@ mod tests {
 
     #[test]
     fn a_page_says_where_the_next_one_begins() {
-        let page = pods(&json(PAGE));
+        let page = pods(&read(PAGE));
         assert_eq!(page.items.len(), 1);
         assert!(page.metadata.continue_.is_some());
-        assert_eq!(pods(&json(PODS)).metadata.continue_, None);
+        assert_eq!(pods(&read(PODS)).metadata.continue_, None);
     }
 
     #[test]
     fn a_refusal_says_what_it_says_as_json() {
-        let read: kube::core::Status = serde_json::from_slice(&json(STATUS)).expect("a status");
+        let read: kube::core::Status = serde_json::from_slice(&read(STATUS)).expect("a status");
         let said: kube::core::Status = serde_json::from_slice(STATUS_JSON).expect("a status");
         assert_eq!(value(&read), value(&said));
+        // `details.retryAfterSeconds` 7 and `code` 429.
+        let later = json_of(&Bytes::from_static(
+            b"k8s\0\x0a\x08\x12\x06Status\x12\x07\x2a\x02\x28\x07\x30\xad\x03",
+        ));
+        let later = String::from_utf8(later.expect("a status")).expect("text");
+        assert!(
+            later.contains(r#""code":429,"details":{"retryAfterSeconds":7}"#),
+            "{later}"
+        );
     }
 
     #[test]
@@ -214,46 +273,102 @@ mod tests {
         );
         assert_eq!(
             error(b"k8s\0\x0a\x07\x12\x05Event"),
-            "the API server answered with a `Event`, which was not asked for"
+            "the API server answered with `Event`, which was not asked for"
         );
         // The last four bytes only say that the list has no encoding of its own.
+        assert_eq!(
+            error(b"k8s\0\x0a\x09\x12\x07PodList"),
+            "the API server's protobuf is a list that does not say of when it is"
+        );
         for length in MAGIC.len() + 1..PODS.len() - 4 {
-            // Whatever is cut off, nothing is made up of it.
-            if let Ok(text) = json_of(&Bytes::from_static(&PODS[..length])) {
-                assert!(pods(&text).items.len() < 2, "{length}");
-            }
+            let cut = Bytes::from_static(&PODS[..length]);
+            assert!(json_of(&cut).is_err(), "{length}");
         }
     }
 
     #[test]
     fn only_lists_of_jobs_and_pods_are_asked_for_as_protobuf() {
-        let accepts = |uri: &str, accept: &'static str| {
-            let request = Request::get(uri).header(ACCEPT, accept);
+        let accepts = |uri: &str, accept: Option<&str>| {
+            let mut request = Request::get(uri);
+            if let Some(accept) = accept {
+                request = request.header(ACCEPT, accept);
+            }
             let request = prefer_protobuf(request.body(Body::empty()).expect("a request"));
-            let accept = request.headers()[ACCEPT].to_str().expect("text");
-            accept.to_owned()
+            let accept = request.headers().get(ACCEPT);
+            accept.map(|accept| accept.to_str().expect("text").to_owned())
         };
         let both = "application/vnd.kubernetes.protobuf,application/json";
-        for uri in [
-            "/api/v1/namespaces/a/pods?limit=200&labelSelector=b",
-            "/apis/batch/v1/namespaces/a/jobs",
-        ] {
-            assert_eq!(accepts(uri, JSON), both, "{uri}");
-        }
+        let list = "/apis/batch/v1/namespaces/a/jobs";
+        assert_eq!(accepts(list, None).as_deref(), Some(both));
         assert_eq!(
             accepts(
-                "/apis/batch/v1/namespaces/a/jobs",
-                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-            ),
-            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
-             application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+                "/api/v1/namespaces/a/pods?limit=200&labelSelector=b",
+                Some(JSON)
+            )
+            .as_deref(),
+            Some(both)
+        );
+        assert_eq!(
+            accepts(
+                list,
+                Some("application/json;as=PartialObjectMetadataList;v=v1")
+            )
+            .as_deref(),
+            Some(
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1,\
+                 application/json;as=PartialObjectMetadataList;v=v1"
+            )
         );
         for uri in [
             "/api/v1/namespaces/a/pods?watch=true",
             "/api/v1/namespaces/a/events",
             "/api/v1/namespaces/a/pods/b",
         ] {
-            assert_eq!(accepts(uri, JSON), JSON, "{uri}");
+            assert_eq!(accepts(uri, None), None, "{uri}");
+        }
+    }
+
+    /// A client of a server that gives these answers, of the same status, to who takes protobuf, and JSON to who does not.
+    fn client_of(status: u16, answers: Vec<&'static [u8]>) -> Client {
+        let mut answers = answers.into_iter();
+        let service = service_fn(move |request: Request<Body>| {
+            let takes_protobuf = request.headers().contains_key(ACCEPT);
+            let (kind, body) = if takes_protobuf {
+                (PROTOBUF, answers.next().expect("an answer that is left"))
+            } else {
+                (JSON, PODS_JSON)
+            };
+            let body: Box<DynBody> = Box::new(Full::from(body).map_err(BoxError::from));
+            let answer = Response::builder()
+                .status(status)
+                .header(CONTENT_TYPE, kind);
+            let answer = answer.body(body).expect("an answer");
+            async { Ok::<_, BoxError>(answer) }
+        });
+        translated(ClientBuilder::new(BoxService::new(service), "fixture"))
+    }
+
+    #[tokio::test]
+    async fn lists_are_protobuf_until_one_cannot_be_read() {
+        let client = client_of(200, vec![PODS, b"k8s\0\xff", PAGE]);
+        let pods = Api::<Pod>::default_namespaced(client);
+        let list = async || pods.list(&ListParams::default()).await;
+        assert_eq!(list().await.expect("protobuf").items.len(), 2);
+        let error = list().await.expect_err("no protobuf");
+        assert_eq!(
+            said(&error),
+            "the API server's protobuf cannot be read: failed to decode Protobuf message: invalid varint"
+        );
+        assert_eq!(list().await.expect("JSON").items.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_the_api_servers() {
+        let client = client_of(400, vec![STATUS]);
+        let pods = Api::<Pod>::default_namespaced(client);
+        match pods.list(&ListParams::default()).await {
+            Err(kube::Error::Api(status)) => assert_eq!(status.code, 400),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -267,14 +382,14 @@ mod tests {
                 .header(CONTENT_LENGTH, 7);
             answer.body(body).expect("an answer")
         };
-        let read = async |kind, body| {
+        let became = async |kind, body| {
             let answer = to_json(answer(kind, body)).await.expect("an answer");
             assert_eq!(answer.headers()[CONTENT_TYPE], JSON);
             let has_length = answer.headers().contains_key(CONTENT_LENGTH);
             let body = answer.into_body().collect().await.expect("a body");
             (body.to_bytes().to_vec(), has_length)
         };
-        assert_eq!(read(JSON, b"{ }  ..").await, (b"{ }  ..".to_vec(), true));
-        assert_eq!(read(PROTOBUF, PODS).await, (json(PODS), false));
+        assert_eq!(became(JSON, b"{ }  ..").await, (b"{ }  ..".to_vec(), true));
+        assert_eq!(became(PROTOBUF, PODS).await, (read(PODS), false));
     }
 }
