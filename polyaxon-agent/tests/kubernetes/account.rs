@@ -1,9 +1,11 @@
 //! The agent's own account: it may do what the shipped Role says, and nothing else.
 
+use polyaxon_agent::executor::kubernetes::{KubernetesExecutor, KubernetesOptions};
+use polyaxon_agent::executor::{Executor as _, ExecutorError};
 use serde_json::{Deserializer, Value, json};
 use tempfile::NamedTempFile;
 
-use crate::cluster::{Cluster, kubectl, run};
+use crate::cluster::{Cluster, kubectl, options, run};
 
 /// What is shipped, the Role of the agent among it.
 const MANIFESTS: &str = concat!(
@@ -12,7 +14,7 @@ const MANIFESTS: &str = concat!(
 );
 
 /// Name of account, Role and binding.
-const AGENT: &str = "agent";
+pub(crate) const AGENT: &str = "agent";
 
 /// Makes the account in a namespace unless it is there, and writes a kubeconfig of it.
 pub(crate) fn kubeconfig(namespace: &str) -> NamedTempFile {
@@ -106,5 +108,41 @@ async fn it_reads_no_secrets() {
             words.contains("Error from server (Forbidden)"),
             "{refused:?}: {words}"
         );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster of the testbed"]
+async fn the_context_that_is_named_is_taken_and_not_the_current_one() {
+    let cluster = Cluster::start().await;
+    let account = kubeconfig(&cluster.namespace);
+    let text = std::fs::read_to_string(account.path()).expect("read");
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
+    let mut broken = config["contexts"][0].clone();
+    broken["name"] = json!("broken");
+    broken["context"]["cluster"] = json!("nowhere");
+    config["contexts"][0]["name"] = json!("good");
+    let nowhere = json!({"name": "nowhere", "cluster": {"server": "https://127.0.0.1:1"}});
+    for (list, entry) in [("contexts", broken), ("clusters", nowhere)] {
+        let entries = config[list].as_array_mut().expect("a list");
+        entries.push(entry);
+    }
+    config["current-context"] = json!("broken");
+    std::fs::write(account.path(), config.to_string()).expect("written");
+
+    let connect = |context: Option<&str>| {
+        KubernetesExecutor::connect(KubernetesOptions {
+            context: context.map(str::to_owned),
+            ..options(&cluster.namespace, account.path())
+        })
+    };
+    let executor = connect(Some("good")).await.expect("connected");
+    assert_eq!(executor.inventory().await.expect("listed").len(), 0);
+    for (context, word) in [(None, "https://127.0.0.1:1/"), (Some("other"), "other")] {
+        let Err(ExecutorError::Unavailable { action, reason }) = connect(context).await else {
+            panic!("connected as {context:?}");
+        };
+        let said = format!("{action}: {reason}");
+        assert!(said.contains(word), "{context:?}: {said}");
     }
 }

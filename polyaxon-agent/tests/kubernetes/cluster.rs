@@ -1,5 +1,6 @@
 //! A namespace of its own for each test, and plans that need nothing but a base image.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +137,7 @@ impl Cluster {
         String::from_utf8(text).expect("text")
     }
 
-    /// Waits until nothing of the attempt is left.
+    /// Waits until nothing of the attempt is left; of what nobody removes, an executor takes care once a minute.
     pub(crate) async fn wait_until_gone(&self, key: &AttemptKey) {
         let selector = format!("operation.polyaxon.com/uuid={}", key.run);
         let started = std::time::Instant::now();
@@ -145,7 +146,7 @@ impl Cluster {
             if left.trim().is_empty() {
                 return;
             }
-            assert!(started.elapsed() < LIMIT, "left: {left}");
+            assert!(started.elapsed() < LIMIT * 2, "left: {left}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -236,7 +237,16 @@ pub(crate) async fn connect(
 ) -> Arc<KubernetesExecutor> {
     let account = crate::account::kubeconfig(namespace);
     KubernetesExecutor::connect(KubernetesOptions {
-        kubeconfig: Some(account.path().to_owned()),
+        user_namespaces,
+        ..options(namespace, account.path())
+    })
+    .await
+    .expect("connected")
+}
+
+pub(crate) fn options(namespace: &str, kubeconfig: &Path) -> KubernetesOptions {
+    KubernetesOptions {
+        kubeconfig: Some(kubeconfig.to_owned()),
         context: None,
         namespace: namespace.to_owned(),
         additional_namespaces: Vec::new(),
@@ -246,10 +256,8 @@ pub(crate) async fn connect(
         insecure_registries: Vec::new(),
         unschedulable: Duration::from_secs(5),
         log_streams: 500,
-        user_namespaces,
-    })
-    .await
-    .expect("connected")
+        user_namespaces: UserNamespaces::Auto,
+    }
 }
 
 pub(crate) fn run(arguments: &[&str]) -> std::process::Output {

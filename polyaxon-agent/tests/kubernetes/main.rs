@@ -13,5 +13,6 @@ mod leader;
 mod life;
 mod names;
 mod outage;
+mod pace;
 mod removal;
 mod user_namespaces;

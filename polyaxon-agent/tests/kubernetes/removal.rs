@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use polyaxon_agent::executor::{Executor, Observation};
+use polyaxon_spec::k8s::FINALIZER;
 use polyaxon_spec::plan::Termination;
+use serde_json::json;
 
 use crate::cluster::{Cluster, LIMIT};
 
@@ -107,6 +109,28 @@ async fn a_job_that_is_gone_by_force_has_vanished() {
         .remove(&watch.key)
         .await
         .expect("nothing left");
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster of the testbed"]
+async fn a_pod_without_its_job_goes_though_nobody_watches_it() {
+    let cluster = Cluster::start().await;
+    let plan = cluster.plan("trap 'exit 1' TERM; sleep 600 & wait");
+    cluster.executor.create(&plan).await.expect("created");
+    let selector = format!("operation.polyaxon.com/uuid={}", plan.key.run);
+    let pods = ["pods", "-l", selector.as_str()];
+    let wait = ["wait", "--for=create", "--timeout=60s"];
+    cluster.kubectl(&[&wait[..], &pods].concat());
+    let name = plan.key.object_name();
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    cluster.kubectl(&["patch", "job", &name, "--type=merge", "-p", free]);
+    cluster.kubectl(&["delete", "job", &name, "--cascade=orphan"]);
+    let left = cluster.json(&[&["get"][..], &pods].concat());
+    let metadata = &left["items"][0]["metadata"];
+    let finalizers = metadata["finalizers"].as_array().expect("finalizers");
+    assert!(finalizers.contains(&json!(FINALIZER)), "{metadata}");
+    assert!(metadata["deletionTimestamp"].is_null(), "{metadata}");
+    cluster.wait_until_gone(&plan.key).await;
 }
 
 #[tokio::test]

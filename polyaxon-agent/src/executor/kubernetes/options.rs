@@ -46,6 +46,8 @@ pub(super) struct Clients {
     pub(super) crowds: Client,
     /// For outputs.
     pub(super) lanes: Lanes,
+    /// Where it is.
+    pub(super) address: String,
 }
 
 impl KubernetesOptions {
@@ -69,9 +71,9 @@ impl KubernetesOptions {
                 action: "finding the cluster".to_owned(),
                 reason,
             })?;
-        let place = config.cluster_url.to_string();
+        let address = config.cluster_url.to_string();
         let wrong = |reason: String| ExecutorError::Unavailable {
-            action: format!("connecting to the cluster at `{place}`"),
+            action: format!("connecting to the cluster at `{address}`"),
             reason,
         };
         let lanes = Lanes::new(&config, turns::outputs(self.log_streams)).map_err(wrong)?;
@@ -80,6 +82,7 @@ impl KubernetesOptions {
             crowds: protobuf::client(config.clone()).map_err(unusable)?,
             general: Client::try_from(config).map_err(unusable)?,
             lanes,
+            address,
         })
     }
 

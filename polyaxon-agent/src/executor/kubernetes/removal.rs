@@ -111,7 +111,8 @@ impl KubernetesExecutor {
         Ok(())
     }
 
-    async fn delete<K: Kind>(
+    /// Deletes this very object; another one of its name stays.
+    pub(super) async fn delete<K: Kind>(
         &self,
         api: &Api<K>,
         metadata: &ObjectMeta,
@@ -244,9 +245,65 @@ fn patch(metadata: &ObjectMeta, ttl: Option<u32>) -> Option<Result<Patch<()>, se
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Method, Request};
+    use kube::client::Body;
     use polyaxon_spec::k8s::FINALIZER;
 
+    use super::super::fake_api;
     use super::*;
+
+    /// What a server has, and the preconditions with which it is deleted.
+    #[derive(Clone, Default)]
+    struct Deleted(Arc<Mutex<Vec<Value>>>);
+
+    impl Deleted {
+        async fn answer(self, request: Request<Body>) -> (u16, Value) {
+            let (head, body) = request.into_parts();
+            if head.method == Method::DELETE {
+                let body = body.collect_bytes().await.expect("a body");
+                let body: Value = serde_json::from_slice(&body).expect("JSON");
+                let mut all = self.0.lock().expect("no panic");
+                all.push(body["preconditions"].clone());
+            }
+            let probe = json!({"metadata": {"name": "probe", "uid": "of-probe"}, "status": {"phase": "Failed"}});
+            (200, probe)
+        }
+    }
+
+    fn named(name: &str) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            uid: Some(format!("of-{name}")),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_is_deleted_is_named_by_its_uid() {
+        let deleted = Deleted::default();
+        let server = deleted.clone();
+        let client = fake_api::client(move |request| server.clone().answer(request));
+        let executor = fake_api::executor(client);
+        let objects = Objects {
+            namespace: "builds".to_owned(),
+            job: Some(Job {
+                metadata: named("job"),
+                ..Job::default()
+            }),
+            pods: vec![Pod {
+                metadata: named("pod"),
+                ..Pod::default()
+            }],
+        };
+        executor.end(&objects).await.expect("ended");
+        let shown = executor.probe_user_namespaces(None).await;
+        assert!(shown.is_err(), "its pod failed: {shown:?}");
+        let all = deleted.0.lock().expect("no panic");
+        let uids = ["of-job", "of-pod", "of-probe"];
+        assert_eq!(*all, uids.map(|uid| json!({"uid": uid})));
+    }
 
     #[test]
     fn a_patch_is_for_one_version_of_one_object() {

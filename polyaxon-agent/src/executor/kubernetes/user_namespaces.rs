@@ -44,13 +44,14 @@ impl KubernetesExecutor {
         );
         let pod = probe(&name, image, node).map_err(|error| error.to_string())?;
         let pods = self.pods(&self.options.namespace);
-        pods.create(&PostParams::default(), &pod)
+        let created = pods
+            .create(&PostParams::default(), &pod)
             .await
             .map_err(|error| said(&error))?;
         let seen = tokio::time::timeout(LIMIT, self.wait_for_probe(&name)).await;
         let now = DeleteParams::default().grace_period(0);
-        if let Err(error) = pods.delete(&name, &now).await {
-            tracing::debug!(pod = name, reason = said(&error), "a probe is left");
+        if let Err(error) = self.delete(&pods, &created.metadata, now).await {
+            tracing::debug!(pod = name, %error, "a probe is left");
         }
         seen.map_err(|_| format!("the pod `{name}` did not end within a minute"))?
             .map_err(|error| error.to_string())
