@@ -190,11 +190,13 @@ impl PlatformState {
         if self.job_reason == "DeadlineExceeded" || self.pod_reason == "DeadlineExceeded" {
             return Some(Decision::new(Class::TimedOut, "DeadlineExceeded"));
         }
-        if let Some(reason) = &self.disruption {
-            let class = if reason == "PreemptionByScheduler" {
-                Class::Preempted
-            } else {
-                Class::Evicted
+        let is_lost = self.pod_reason == "NodeLost";
+        if let Some(reason) = self.disruption.as_ref().filter(|_| !is_lost) {
+            let class = match reason.as_str() {
+                "PreemptionByScheduler" => Class::Preempted,
+                // Kubernetes says so of pods alone whose node was removed.
+                "DeletionByPodGC" => Class::NodeLost,
+                _ => Class::Evicted,
             };
             return Some(Decision::new(class, reason));
         }

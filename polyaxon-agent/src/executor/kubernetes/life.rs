@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,6 +20,9 @@ use crate::planning::KeptPlan;
 
 /// Lines of a failed container's log that go into the report.
 const LAST_LINES: usize = 20;
+
+/// How long these are waited for: a node that went away does not say so.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(10);
 
 /// Longest time without a look at an attempt.
 const LOOK: Duration = Duration::from_secs(30);
@@ -55,6 +59,8 @@ struct There {
     pod: Option<Arc<Pod>>,
     is_late: bool,
     view: View,
+    /// How long the node has to say that it has ended.
+    awaited: Option<Duration>,
 }
 
 impl<'a> Life<'a> {
@@ -106,7 +112,8 @@ impl<'a> Life<'a> {
             return Ok(None);
         }
         let again = if there.is_late { SOON } else { LOOK };
-        Ok(Some(self.due().unwrap_or(again).min(again)))
+        let due = self.due().into_iter().chain(there.awaited);
+        Ok(Some(due.fold(again, Duration::min).max(SOON)))
     }
 
     fn say(&self, observation: Observation) {
@@ -151,7 +158,7 @@ impl<'a> Life<'a> {
                 ..Job::default()
             }),
         };
-        let sight = look(self.main, &job, pod.as_deref(), &notes);
+        let sight = look(self.main, &job, pod.as_deref(), &notes, Timestamp::now());
         for container in sight.containers {
             if !self.told.iter().any(|told| **told == *container) {
                 let container: Arc<str> = container.into();
@@ -165,6 +172,7 @@ impl<'a> Life<'a> {
             pod,
             is_late,
             view: sight.view,
+            awaited: sight.awaited,
         }))
     }
 
@@ -251,7 +259,6 @@ impl<'a> Life<'a> {
         self.trouble
             .map(|(kind, since)| left(since, self.patience(kind)))
             .or_else(|| self.leftovers.map(|since| left(since, LEFTOVERS)))
-            .map(|left| left.max(SOON))
     }
 
     fn given_up(&self, there: &There, trouble: &Trouble) -> Ending {
@@ -297,6 +304,8 @@ impl<'a> Life<'a> {
             pod,
             container: container.to_owned(),
         };
-        output::last_lines(&source, LAST_LINES).await
+        let lines = output::last_lines(&source, LAST_LINES);
+        let lines = tokio::time::timeout(LAST_LINES_LIMIT, lines).await;
+        lines.unwrap_or_default()
     }
 }

@@ -19,6 +19,7 @@ mod labels;
 mod lanes;
 mod leader;
 mod life;
+mod lost;
 mod objects;
 mod observe;
 mod options;
@@ -65,7 +66,7 @@ use crate::planning::{AttemptPlan, KeptPlan};
 /// Pods on one cluster.
 pub struct KubernetesExecutor {
     client: Client,
-    /// What it lists as protobuf has only what the picture of the cluster needs.
+    /// What it lists of Jobs and pods has only what `Thin` reads.
     crowds: Client,
     options: KubernetesOptions,
     cluster: Arc<Cluster>,
@@ -91,11 +92,14 @@ impl KubernetesExecutor {
             general: client,
             crowds,
             lanes,
+            address,
         } = options.connect().await?;
         let version = client
             .apiserver_version()
             .await
-            .map_err(unavailable("asking the cluster for its version"))?;
+            .map_err(unavailable(format!(
+                "asking the cluster at `{address}` for its version"
+            )))?;
         tracing::info!(version = version.git_version, "the cluster answers");
         let namespaces = options.namespaces();
         let probing = options.user_namespaces;

@@ -1,13 +1,19 @@
 //! From what the cluster says about an attempt to what is told of it. Pure: the same objects
-//! always give the same sight.
+//! give the same sight at the same time.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     ContainerState as State, ContainerStateTerminated, ContainerStatus, Pod,
 };
 use serde_json::Value;
 
-use super::statuses::{container_statuses, init_statuses, status_of, statuses};
+use super::lost::{self, NODE_LOST};
+use super::statuses::{
+    condition, container_statuses, init_statuses, is_running, phase, status_of, statuses,
+};
 use crate::classify::PlatformState;
 use crate::executor::{Ending, OBJECT_VANISHED};
 
@@ -71,18 +77,34 @@ pub(super) struct Sight {
     pub(super) containers: Vec<String>,
     /// The attempt as a whole.
     pub(super) view: View,
+    /// How long its node has to say that it has ended.
+    pub(super) awaited: Option<Duration>,
 }
 
-/// Looks at an attempt whose main container is called `main`.
-pub(super) fn look(main: &str, job: &Job, pod: Option<&Pod>, notes: &[Note]) -> Sight {
+/// Looks, `now`, at an attempt whose main container is called `main`.
+pub(super) fn look(
+    main: &str,
+    job: &Job,
+    pod: Option<&Pod>,
+    notes: &[Note],
+    now: Timestamp,
+) -> Sight {
     let Some(pod) = pod else {
         return Sight {
             containers: Vec::new(),
             view: without_pod(job, notes),
+            awaited: None,
         };
     };
-    let looked = Looked { main, job, pod };
+    let until = lost::awaited_until(pod, is_given_up(job));
+    let looked = Looked {
+        main,
+        job,
+        pod,
+        is_overdue: until.is_some_and(|until| until <= now),
+    };
     Sight {
+        awaited: until.map(|until| now.duration_until(until).try_into().unwrap_or_default()),
         containers: statuses(pod)
             .filter(|status| has_started(status))
             .map(|status| status.name.clone())
@@ -150,6 +172,12 @@ fn failed(job: &Job) -> Option<(String, String)> {
     })
 }
 
+/// Whether nobody wants the attempt any more: no other one follows.
+fn is_given_up(job: &Job) -> bool {
+    job.metadata.deletion_timestamp.is_some()
+        || failed(job).is_some_and(|(reason, _)| reason == "DeadlineExceeded")
+}
+
 fn platform(job: &Job, pod: Option<&Pod>, main: &str) -> PlatformState {
     // A typed object is always JSON.
     let json = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
@@ -178,6 +206,8 @@ struct Looked<'a> {
     main: &'a str,
     job: &'a Job,
     pod: &'a Pod,
+    /// It was deleted, and its node had the time to say that it has ended.
+    is_overdue: bool,
 }
 
 impl<'a> Looked<'a> {
@@ -194,13 +224,6 @@ impl<'a> Looked<'a> {
             .any(|init| init.name == name && init.restart_policy.as_deref() == Some("Always"))
     }
 
-    fn phase(&self) -> &'a str {
-        let status = self.pod.status.as_ref();
-        status
-            .and_then(|status| status.phase.as_deref())
-            .unwrap_or_default()
-    }
-
     fn reason(&self) -> &'a str {
         let status = self.pod.status.as_ref();
         status
@@ -208,19 +231,8 @@ impl<'a> Looked<'a> {
             .unwrap_or_default()
     }
 
-    fn condition(&self, kind: &str, value: &str) -> Option<(&'a str, &'a str)> {
-        let conditions = self.pod.status.as_ref()?.conditions.as_ref()?;
-        let found = conditions
-            .iter()
-            .find(|condition| condition.type_ == kind && condition.status == value)?;
-        Some((
-            found.reason.as_deref().unwrap_or_default(),
-            found.message.as_deref().unwrap_or_default(),
-        ))
-    }
-
     fn view(&self, notes: &[Note]) -> View {
-        let is_over = matches!(self.phase(), "Succeeded" | "Failed");
+        let is_over = matches!(phase(self.pod), "Succeeded" | "Failed");
         let is_deleted = self.pod.metadata.deletion_timestamp.is_some();
         let has_node = self
             .pod
@@ -231,7 +243,8 @@ impl<'a> Looked<'a> {
         let all_ended = statuses(self.pod).all(|status| terminated(status).is_some());
         let main_ended = main.is_some_and(|main| terminated(main).is_some());
         // A pod without a node has no kubelet that could end it.
-        if is_over || (main_ended && all_ended) || (is_deleted && !has_node) {
+        let is_left = is_deleted && (!has_node || self.is_overdue);
+        if is_over || is_left || (main_ended && all_ended) {
             return View::Ended(self.ending());
         }
         if self.job.metadata.deletion_timestamp.is_some() && !is_deleted {
@@ -246,11 +259,7 @@ impl<'a> Looked<'a> {
                 View::Finishing
             };
         }
-        if main.is_some_and(|main| {
-            main.state
-                .as_ref()
-                .is_some_and(|state| state.running.is_some())
-        }) {
+        if main.is_some_and(is_running) {
             return View::Running;
         }
         match self.trouble(notes) {
@@ -260,7 +269,7 @@ impl<'a> Looked<'a> {
     }
 
     fn trouble(&self, notes: &[Note]) -> Option<Trouble> {
-        if let Some((reason, message)) = self.condition("PodScheduled", "False") {
+        if let Some((reason, message)) = condition(self.pod, "PodScheduled", "False") {
             return Some(Trouble {
                 kind: TroubleKind::Room,
                 reason: reason.to_owned(),
@@ -329,13 +338,17 @@ impl<'a> Looked<'a> {
             ..Ending::default()
         };
         (ending.reason, ending.message) = self.why(end);
+        if ending.reason == NODE_LOST {
+            platform.pod_reason.clone_from(&ending.reason);
+            platform.pod_message.clone_from(&ending.message);
+        }
         ending.platform = Some(Box::new(platform));
         ending
     }
 
     /// One word and a sentence, from what is nearest to the cause.
     fn why(&self, end: Option<&ContainerStateTerminated>) -> (String, String) {
-        if end.is_some_and(|end| end.exit_code == 0) && self.phase() != "Failed" {
+        if end.is_some_and(|end| end.exit_code == 0) && phase(self.pod) != "Failed" {
             return ("Completed".to_owned(), String::new());
         }
         if let Some((reason, message)) = failed(self.job)
@@ -351,7 +364,11 @@ impl<'a> Looked<'a> {
         if !self.reason().is_empty() {
             return (self.reason().to_owned(), said.unwrap_or_default());
         }
-        if let Some((reason, message)) = self.condition("DisruptionTarget", "True") {
+        let is_lost = self.is_overdue || lost::is_written_off(self.pod);
+        if is_lost && end.is_none() && !is_given_up(self.job) {
+            return (NODE_LOST.to_owned(), lost::sentence(self.pod));
+        }
+        if let Some((reason, message)) = condition(self.pod, "DisruptionTarget", "True") {
             return (reason.to_owned(), message.to_owned());
         }
         let reason = end.and_then(|end| end.reason.clone()).unwrap_or_default();

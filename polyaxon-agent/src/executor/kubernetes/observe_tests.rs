@@ -9,6 +9,15 @@ use crate::classify::{BuildLog, Evidence, Intent, classify};
 
 const MAIN: &str = "polyaxon-main";
 
+fn at(time: &str) -> Timestamp {
+    time.parse().expect("a time")
+}
+
+/// A look shortly after everything that was deleted.
+fn look(job: &Job, pod: Option<&Pod>, notes: &[Note]) -> Sight {
+    super::look(MAIN, job, pod, notes, at("2026-01-01T00:00:10Z"))
+}
+
 fn job(value: Value) -> Job {
     let job = serde_json::from_value(value).expect("a Job");
     // As it is kept.
@@ -59,7 +68,11 @@ fn states(phase: &str, [init, side, main]: [&Value; 3]) -> Value {
 }
 
 fn view(job: &Job, pod: Option<&Pod>, notes: &[Note]) -> String {
-    match look(MAIN, job, pod, notes).view {
+    words(look(job, pod, notes).view)
+}
+
+fn words(view: View) -> String {
+    match view {
         View::Waiting(trouble) => {
             format!(
                 "waiting {:?} {}: {}",
@@ -260,6 +273,108 @@ fn who_deletes_is_told_once_it_has_ended() {
     assert!(view(&Job::default(), Some(&unscheduled), &[]).starts_with("ended"));
 }
 
+/// A pod that its taint has driven off its node, with 310 seconds of grace.
+fn driven_off(mut status: Value) -> Pod {
+    status["conditions"] = json!([
+        {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager", "message": "taint"}]);
+    kept(json!({
+        "metadata": {"deletionTimestamp": "2026-01-01T00:05:10Z", "deletionGracePeriodSeconds": 310},
+        "spec": {"nodeName": "n", "initContainers": [{"name": "init"}, {"name": "side", "restartPolicy": "Always"}],
+            "containers": [{"name": MAIN}]},
+        "status": status,
+    }))
+}
+
+#[test]
+fn a_pod_whose_node_went_away_ends_when_its_grace_is_over() {
+    let (done, initializing) = (ended(0, "Completed"), waiting("PodInitializing", ""));
+    let runs = driven_off(states("Running", [&done, &running(), &running()]));
+    let waits = driven_off(states(
+        "Pending",
+        [&running(), &initializing, &initializing],
+    ));
+    let asks = driven_off(states("Running", [&done, &running(), &done]));
+    // Somebody deleted it, and nothing says that its node went away: it may be slow to kill.
+    let mut deleted = runs.clone();
+    deleted.status.as_mut().expect("a status").conditions = None;
+    let stays = pod(&states("Running", [&running(); 3]));
+    let live = Job::default();
+    let stopped = job(json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}));
+    let late = job(json!({"status": {"conditions": [
+        {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded", "message": "late"}]}}));
+    let lost = "ended polyaxon-main NodeLost None: \
+                the node `n` is gone or does not answer, how the pod ended there is not known";
+    let completed = "ended polyaxon-main Completed Some(0): ";
+    let vanished = "ended polyaxon-main ObjectVanished None: the Job was deleted by somebody else";
+    let exceeded = "ended polyaxon-main DeadlineExceeded None: late";
+    for (job, pod, now, wanted, awaited) in [
+        (&live, &runs, "00:00:10", "running", Some(330)),
+        (&live, &runs, "00:05:39", "running", Some(1)),
+        (&live, &runs, "00:05:40", lost, Some(0)),
+        (&live, &waits, "00:05:39", "starting", Some(1)),
+        (&live, &waits, "00:05:40", lost, Some(0)),
+        (&live, &asks, "00:05:39", "finishing", Some(1)),
+        (&live, &asks, "00:05:40", completed, Some(0)),
+        (&live, &deleted, "00:15:09", "running", Some(1)),
+        (&live, &deleted, "00:15:10", lost, Some(0)),
+        // What was stopped, or took too long, does not wait for that.
+        (&stopped, &deleted, "00:05:39", "running", Some(1)),
+        (&stopped, &deleted, "00:05:40", vanished, Some(0)),
+        (&late, &deleted, "00:05:40", exceeded, Some(0)),
+        (&live, &stays, "23:59:59", "running", None),
+    ] {
+        let now = at(&format!("2026-01-01T{now}Z"));
+        let sight = super::look(MAIN, job, Some(pod), &[], now);
+        assert_eq!(words(sight.view), wanted, "{now}");
+        assert_eq!(sight.awaited, awaited.map(Duration::from_secs), "{now}");
+    }
+}
+
+#[test]
+fn a_node_that_went_away_is_the_class_of_what_ran_there() {
+    let class = |pod: &Pod, now: &str| {
+        let view = super::look(MAIN, &Job::default(), Some(pod), &[], at(now)).view;
+        let View::Ended(ending) = view else {
+            panic!("it has not ended: {view:?}");
+        };
+        let platform = ending.platform.expect("a state");
+        let verdict = classify(&Evidence {
+            intent: None,
+            exit_code: ending.exit_code,
+            platform: &platform,
+            log: &BuildLog::read(b""),
+            init_log: "",
+            dockerfile: None,
+        });
+        verdict.class.as_str()
+    };
+    let early = "2026-01-01T00:00:00Z";
+    let overdue = "2026-01-01T00:05:40Z";
+    let runs = [&ended(0, "Completed"), &running(), &running()];
+    let killed = [
+        &ended(0, "Completed"),
+        &ended(0, "Completed"),
+        &ended(137, "Error"),
+    ];
+    assert_eq!(
+        class(&driven_off(states("Running", runs)), overdue),
+        "node_lost"
+    );
+    // Its node is there and has ended it, or is out of service.
+    assert_eq!(
+        class(&driven_off(states("Failed", killed)), early),
+        "evicted"
+    );
+    assert_eq!(
+        class(&driven_off(states("Failed", runs)), early),
+        "node_lost"
+    );
+    // The node was removed, before a container began.
+    let removed = pod(&json!({"phase": "Failed", "conditions": [
+        {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC", "message": "PodGC: node no longer exists"}]}));
+    assert_eq!(class(&removed, early), "node_lost");
+}
+
 #[test]
 fn containers_are_named_once_they_have_output() {
     let pod = pod(&states(
@@ -270,7 +385,7 @@ fn containers_are_named_once_they_have_output() {
             &waiting("PodInitializing", ""),
         ],
     ));
-    let sight = look(MAIN, &Job::default(), Some(&pod), &[]);
+    let sight = look(&Job::default(), Some(&pod), &[]);
     assert_eq!(sight.containers, ["init", "side"]);
 }
 
@@ -293,7 +408,7 @@ fn an_ending_says_what_ran_and_what_the_cluster_knows() {
             &ended(1, "Error"),
         ],
     ));
-    let View::Ended(ending) = look(MAIN, &Job::default(), Some(&pod), &[]).view else {
+    let View::Ended(ending) = look(&Job::default(), Some(&pod), &[]).view else {
         panic!("it has not ended");
     };
     assert_eq!(ending.main_image, "r/i@sha256:00");
@@ -366,7 +481,15 @@ impl Recorded {
 fn recorded_pods_are_seen_as_what_they_were() {
     let mut lines = Vec::new();
     for run in Recorded::all() {
-        let view = look(run.main(), &job(run.job.clone()), Some(&run.pod()), &[]).view;
+        let (job, pod) = (job(run.job.clone()), run.pod());
+        let view = super::look(
+            run.main(),
+            &job,
+            Some(&pod),
+            &[],
+            at("2026-11-22T00:00:00Z"),
+        )
+        .view;
         lines.push(match view {
             View::Ended(ending) => {
                 assert_eq!(run.class_of(&ending), run.class, "{}", run.name);

@@ -12,7 +12,8 @@ use kube::api::LogParams;
 use kube::{Api, Client};
 
 use super::failure::{code, existing, said, unavailable};
-use super::statuses::status_of;
+use super::lost;
+use super::statuses::{is_running, phase, status_of};
 use crate::executor::{ExecutorError, LogPiece, tail};
 
 /// Longest time at the start of a line, with the space after it.
@@ -94,7 +95,7 @@ async fn has_ended(source: &Source) -> Result<(), ExecutorError> {
             "the pod was not there any more when its log broke off".to_owned(),
         ));
     };
-    if is_running(&pod, &source.container) {
+    if status_of(&pod, &source.container).is_some_and(is_running) {
         return Err(ExecutorError::Unavailable {
             action: "reading the log".to_owned(),
             reason: "it broke off while the container runs".to_owned(),
@@ -108,13 +109,10 @@ async fn may_still_be_read(source: &Source, is_known: bool) -> Result<bool, Exec
     let Some(pod) = find(source).await? else {
         return Ok(false);
     };
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    let is_over = matches!(phase, Some("Succeeded" | "Failed"));
-    if !is_over {
-        return Ok(true);
+    if !matches!(phase(&pod), "Succeeded" | "Failed") {
+        // A node that does not answer when its pod has to be gone is not waited for.
+        let until = lost::awaited_until(&pod, true);
+        return Ok(until.is_none_or(|until| Timestamp::now() < until));
     }
     let since = ended_at(&pod, &source.container);
     let waited = since.map(|since| Timestamp::now().duration_since(since));
@@ -138,12 +136,6 @@ fn ended_at(pod: &Pod, container: &str) -> Option<Timestamp> {
         changes.max()
     };
     of_container().or_else(of_pod)
-}
-
-fn is_running(pod: &Pod, container: &str) -> bool {
-    status_of(pod, container)
-        .and_then(|status| status.state.as_ref())
-        .is_some_and(|state| state.running.is_some())
 }
 
 /// The last lines, without line ends and without those that are empty.
@@ -348,6 +340,7 @@ mod tests {
                 "type": "DisruptionTarget", "status": "True", "lastTransitionTime": at(seconds),
             }]})
         };
+        let deleted = |seconds| json!({"phase": "Running", "deleted": at(seconds)});
         for (code, status, is_gone) in [
             (400, ended(UNKNOWN + 5), true),
             (404, ended(UNKNOWN + 5), true),
@@ -357,13 +350,18 @@ mod tests {
             (400, evicted(UNKNOWN + 5), true),
             (500, evicted(PATIENCE + 5), true),
             (400, json!({"phase": "Running"}), false),
+            // Of a pod that was deleted.
+            (500, deleted(29), false),
+            (500, deleted(31), true),
+            (404, deleted(31), true),
         ] {
             let words = format!("{code} {status}");
+            let metadata = json!({"name": "pod", "deletionTimestamp": status["deleted"]});
             let client = fake_api::client(move |request| {
                 let answer = if request.uri().path().ends_with("/log") {
                     (code, fake_api::failure(code, "BadRequest", None))
                 } else {
-                    (200, json!({"metadata": {"name": "pod"}, "status": status}))
+                    (200, json!({"metadata": metadata, "status": status}))
                 };
                 async move { answer }
             });

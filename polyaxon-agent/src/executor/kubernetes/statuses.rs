@@ -22,6 +22,32 @@ pub(super) fn status_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a Contain
     statuses(pod).find(|status| status.name == container)
 }
 
+/// Whether a container runs, as far as its kubelet has said.
+pub(super) fn is_running(status: &ContainerStatus) -> bool {
+    let state = status.state.as_ref();
+    state.is_some_and(|state| state.running.is_some())
+}
+
+/// How far the pod is, in one word.
+pub(super) fn phase(pod: &Pod) -> &str {
+    let status = pod.status.as_ref();
+    status
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or_default()
+}
+
+/// Reason and message of a condition that has this value.
+pub(super) fn condition<'a>(pod: &'a Pod, kind: &str, value: &str) -> Option<(&'a str, &'a str)> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let found = conditions
+        .iter()
+        .find(|condition| condition.type_ == kind && condition.status == value)?;
+    Some((
+        found.reason.as_deref().unwrap_or_default(),
+        found.message.as_deref().unwrap_or_default(),
+    ))
+}
+
 fn list(
     pod: &Pod,
     which: impl Fn(&PodStatus) -> Option<&Vec<ContainerStatus>>,
