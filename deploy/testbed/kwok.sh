@@ -69,7 +69,7 @@ up() {
         service_start "$service" "$program" --kubeconfig "$kubeconfig" --config "$here/kwok-stages.yaml" --config "$service/logs.yaml" \
             --manage-all-nodes=false --manage-nodes-with-label-selector "$key=simulated" \
             --node-ip "$gateway" --node-lease-duration-seconds 40 --node-port "$port" --server-address "$address" \
-            --tls-cert-file "$pki/kubelet-server.crt" --tls-private-key-file "$pki/kubelet-server.key"
+            --tls-cert-file "$pki/kubelet-server.crt" --tls-private-key-file "$pki/kubelet-server.key" --v WARN
     fi
     service_wait "$service" kwok 30 curl_here --fail "http://$address/healthz"
     # Of an earlier start.

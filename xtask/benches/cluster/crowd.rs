@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16;
 const RAMP: usize = 4;
 
 /// Longest time until all are there.
-const LIMIT: Duration = Duration::from_mins(15);
+const LIMIT: Duration = Duration::from_mins(25);
 
 /// How long nothing more is asked of the agent before its memory is looked at.
 const REST: Duration = Duration::from_secs(20);
