@@ -4,7 +4,7 @@ CARGO ?= cargo
 export QUICKSTART_DIR ?= $(CURDIR)/.polyaxon/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart quickstart-down pod-image test sim e2e soak bench bench-cluster fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down
+.PHONY: help quickstart quickstart-down pod-image test sim e2e soak bench bench-cluster fuzz fmt lint deny e2e-cluster charts cluster-up cluster-down cluster-test
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ cluster-up: ## Start a Kubernetes of one node with two registries, and print its
 
 cluster-down: ## End what `make cluster-up` started (its registries' images stay)
 	@deploy/testbed/cluster.sh down
+
+cluster-test: ## Test that Kubernetes itself, and that nothing of it is left (none may be up)
+	@deploy/testbed/cluster-test.sh
 
 charts: ## Test the Helm charts and the Kustomize bases (builds Helm once)
 	@deploy/testbed/charts-test.sh

@@ -5,7 +5,7 @@
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git openssh-client ca-certificates \
-    && rm -rf /var/lib/apt/lists/*
+    && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY polyaxon-pod /usr/local/bin/polyaxon-pod
 # Pod plans call it by the name that they were written for.
 RUN ln -s polyaxon-pod /usr/local/bin/polyaxon

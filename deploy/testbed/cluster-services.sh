@@ -83,7 +83,7 @@ command_of() {
                 --client-ca-file "$pki/ca.crt" --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key"
                 --kubelet-certificate-authority "$pki/ca.crt" --kubelet-preferred-address-types InternalIP
                 --kubelet-client-certificate "$pki/apiserver-to-kubelet.crt" --kubelet-client-key "$pki/apiserver-to-kubelet.key"
-                --audit-policy-file "$cluster_settings/audit.yaml" --audit-log-path "$cluster_dir/audit.log" --audit-log-maxsize 500
+                --audit-policy-file "$cluster_settings/audit.yaml" --audit-log-path "$audit_log" --audit-log-maxsize 500
                 --service-account-issuer https://kubernetes.default.svc
                 --service-account-key-file "$pki/service-accounts.pub" --service-account-signing-key-file "$pki/service-accounts.key")
             ;;
@@ -130,6 +130,7 @@ start() {
         command_of "$name"
         service_running "$cluster_dir/services/$name" && continue
         mkdir -p "$cluster_dir/services/$name"
+        [ "$name" != kube-apiserver ] || date --utc +%FT%T.%6NZ >>"$api_server_starts"
         service_start "$cluster_dir/services/$name" "${command[@]}"
     done
 }

@@ -28,6 +28,9 @@ cluster_dir=$(testbed_dir)/cluster
 cluster_run=/run/polyaxon-testbed
 pki=$cluster_dir/pki
 kubeconfig=$cluster_dir/admin.kubeconfig
+# What the API server was asked since `up`, and when it was started, a line each.
+audit_log=$cluster_dir/audit.log
+api_server_starts=$cluster_dir/api-server.starts
 
 cluster_fail() {
     echo "cluster: $*" >&2

@@ -5,10 +5,12 @@
 #   deploy/testbed/cluster-test.sh
 #
 # Takes a testbed of its own, so none may be up. Engines that start containers meanwhile change the
-# machine, too: what carries their names is not compared.
+# machine, too: what carries their names is not compared. It takes less than four minutes where all programs are built.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 work=$(mktemp -d)
+# The most seconds of an `up` that finds everything built and its registries full.
+warm_limit=60
 # Where what was built before lies, and a new folder for everything else.
 POLYAXON_TESTBED_DIR=$work/testbed
 export POLYAXON_TESTBED_DIR
@@ -24,6 +26,11 @@ trap 'exit 130' INT TERM
 # shellcheck source-path=SCRIPTDIR source=checks.sh
 source "$here/checks.sh"
 
+# legacy_filter PROGRAM: the older packet filter, which the newer one does not show; without its counters.
+legacy_filter() {
+    ! command -v "$1-legacy-save" >/dev/null ||
+        { "$1-legacy-save" 2>/dev/null || true; } | sed -e '/^#/d; s/ \[[0-9]*:[0-9]*\]$//' -e "s/^/filter $1 /"
+}
 # One line for each thing that a cluster could leave behind.
 snapshot() {
     local process
@@ -40,11 +47,14 @@ snapshot() {
     ip rule | sed 's/^/rule /'
     ip netns list | sed 's/^/network namespace /'
     nft list ruleset | sed 's/^/filter /'
+    legacy_filter iptables
+    legacy_filter ip6tables
     find /sys/fs/cgroup -maxdepth 2 -type d | sed 's/^/group /'
     # Values that count something, or that differ by moment, are not settings.
     sysctl --all 2>/dev/null | grep -E '^(vm|kernel|net)\.' |
         grep -vE 'kernel\.random|ns_last_pid|nf_conntrack_count|\.stat|perf_event_max_sample|kernel\.pty\.nr|sched_domain' | sed 's/^/setting /'
-    find /run /etc /opt /usr/libexec /var/lib /var/log /var/cache -xdev 2>/dev/null | sed 's/^/file /'
+    # Others may make and remove files meanwhile.
+    { find /run /etc /opt /usr/libexec /var/lib /var/log /var/cache -xdev 2>/dev/null || true; } | sed 's/^/file /'
 }
 compare() {
     # Engines, package installation and databases of others.
@@ -69,6 +79,13 @@ settled() {
     sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops | sed 's/^/setting /' >"$work/output"
     [ "$(grep --count --line-regexp --fixed-strings --file="$work/output" "$work/before")" = 3 ] || fail "kernel settings $1: $(cat "$work/output")"
     ok "kernel settings $1"
+}
+
+# warm_up: answers in `seconds` how long an `up` takes by its own clock.
+warm_up() {
+    "$here/cluster.sh" up >/dev/null 2>"$work/output" || { cat "$work/output" >&2; fail "up again"; }
+    seconds=$(sed -n 's/^cluster: ready after \([0-9]*\) s.*/\1/p' "$work/output")
+    [ -n "$seconds" ] || fail "up says how long it took"
 }
 
 # build NAME REGISTRY [POD-FIELDS]: a Job that builds an image and pushes it.
@@ -193,6 +210,23 @@ refused Forbidden kubectl --kubeconfig "$POLYAXON_TESTBED_DIR/cluster/kubelet.ku
 ok "the Node authorizer"
 refused no kubectl auth can-i list secrets --as system:serviceaccount:default:default || fail "RBAC"
 ok "RBAC"
+# What was refused is found, whatever the account may do later.
+refusals() {
+    "$here/cluster-refusals.sh" default
+}
+ask() {
+    kubectl exec client -- sh -c "cd /var/run/secrets/kubernetes.io/serviceaccount && python3 -c '
+import ssl, urllib.request as u
+request = u.Request(\"https://kubernetes.default.svc/api/v1/namespaces/default/secrets\", headers={\"Authorization\": \"Bearer \" + open(\"token\").read()})
+u.urlopen(request, timeout=5, context=ssl.create_default_context(cafile=\"ca.crt\"))'"
+}
+refusals || fail "nothing was refused"
+refused 403 ask || fail "an account reads no Secrets: $(cat "$work/output")"
+kubectl create role reader --verb=list --resource=secrets >/dev/null
+kubectl create rolebinding reader --role=reader --serviceaccount=default:default >/dev/null
+eventually 10 ask || fail "an account with a Role reads Secrets: $(cat "$work/output")"
+refused 'default: list default/secrets' refusals || fail "what was refused is found: $(cat "$work/output")"
+ok "what an account was refused is found"
 [ "$(curl --silent --insecure --noproxy '*' "https://$POLYAXON_E2E_CLUSTER_GATEWAY:10250/pods")" = Unauthorized ] || fail "the kubelet answers strangers"
 ok "the kubelet does not answer strangers"
 
@@ -222,9 +256,15 @@ seconds=$((SECONDS - seconds))
 compare "down, after $seconds s,"
 
 # With its images in the registries, and then everything dead but the pods.
-seconds=$SECONDS
-"$here/cluster.sh" up >/dev/null
-ok "up again after $((SECONDS - seconds)) s"
+warm_up
+if [ "$seconds" -gt "$warm_limit" ]; then
+    # The machine may have had something else to do.
+    echo "up again took $seconds s, once more" >&2
+    "$here/cluster.sh" down
+    warm_up
+    [ "$seconds" -le "$warm_limit" ] || fail "up again took $seconds s, more than $warm_limit"
+fi
+ok "up again after $seconds s"
 kubectl run sleeper --image=busybox:1.36 --restart=Never -- sleep 3600 >/dev/null
 kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
 "$here/cluster.sh" stop kubelet containerd proxy etcd kube-apiserver controller-manager scheduler dns
@@ -232,4 +272,5 @@ kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
 compare "down after a crash"
 "$here/cluster.sh" down
 compare "down twice"
+echo "cluster-test: took $SECONDS s" >&2
 all_passed

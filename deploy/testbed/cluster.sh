@@ -167,7 +167,7 @@ down() {
     if [ -n "$owner" ] || [ -e "$cluster_dir/sysctl.saved" ]; then
         "$here/cluster-network.sh" down
     fi
-    rm -rf --one-file-system "$data" "$cluster_run" "$cluster_dir/variables" "$cluster_dir/audit.log"
+    rm -rf --one-file-system "$data" "$cluster_run" "$cluster_dir/variables" "$audit_log" "$api_server_starts"
     remove_strays
 }
 

@@ -26,4 +26,7 @@ else
     variables=$(deploy/testbed/up.sh)
 fi
 eval "$variables"
-cargo run --quiet --profile ci --locked --package polyaxon-e2e --bin soak
+failed=0
+cargo run --quiet --profile ci --locked --package polyaxon-e2e --bin soak || failed=1
+[ -z "${POLYAXON_E2E_CLUSTER-}" ] || deploy/testbed/cluster-refusals.sh plx-e2e || failed=1
+exit "$failed"

@@ -13,6 +13,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 const MIB: u64 = 1024 * 1024;
+/// What `debian:bookworm-slim` takes of the pod image's 60 MiB; what stands for it here is larger.
+const DEBIAN: u64 = 28 * MIB;
 /// The first one compiles a program and all that it depends on.
 const CONTEXT_LIMIT: Duration = Duration::from_mins(30);
 
@@ -71,6 +73,13 @@ fn the_pods_image_is_built_by_pods() -> Result<()> {
             "`{wanted}` is not in the image"
         );
     }
+    let base = Image::pull(
+        &platform.testbed().registry,
+        "library/debian",
+        "bookworm-slim",
+    )?;
+    let own = image.size()? - base.size()?;
+    ensure!(own < 60 * MIB - DEBIAN, "{own} bytes of its own");
     Ok(())
 }
 
