@@ -50,6 +50,20 @@ for chart in polyaxon-hub polyaxon-agent; do
     done
 done
 
+# notes CHART VALUES WORDS...: its notes are commands, of which a line is so. The cluster runs them, with other values.
+notes() {
+    "$HELM" install "$1" "$charts/$1" --dry-run=client --namespace polyaxon --values "$charts/$1/ci/$2-values.yaml" >"$work/notes"
+    "$here/shown-commands.py" "$work/notes" "$work" >"$work/commands"
+    bash -n "$work/commands" || fail "the notes of $1 with $2 values are commands: $(cat "$work/notes")"
+    grep --quiet --line-regexp --fixed-strings -- "$3" "$work/commands" || fail "the notes of $1 with $2 values say \`$3\`: $(cat "$work/notes")"
+    ok "the notes of $1 with $2 values"
+}
+notes polyaxon-hub proxy 'HOST=https://hub.example.org'
+notes polyaxon-hub tls 'kubectl -n polyaxon port-forward service/components 8000:443 &'
+notes polyaxon-hub operators 'HOST=https://localhost:8000'
+notes polyaxon-agent minimal 'kubectl -n polyaxon rollout status deployment/polyaxon-agent'
+notes polyaxon-agent namespaces 'kubectl -n builds create secret generic docker-config --from-file=config.json=$HOME/.docker/config.json'
+
 first=proxy-values.yaml
 refused polyaxon-hub "additional properties 'replicas' not allowed" --set replicas=2
 refused polyaxon-hub '`image.repository` is empty' --set image.repository=
