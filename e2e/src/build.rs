@@ -45,15 +45,25 @@ pub fn print_lines(count: usize, pause: &str) -> String {
 /// # Errors
 /// The lines that are there.
 pub fn check_lines(text: &str, count: usize) -> Result<()> {
+    let seen = count_lines(text)?;
+    ensure!(seen == count, "the first {seen} of {count} lines are there");
+    Ok(())
+}
+
+/// How many lines of [`print_lines`] are there, each once and in order.
+///
+/// # Errors
+/// The lines that are there.
+pub fn count_lines(text: &str) -> Result<usize> {
     let seen: Vec<&str> = text
         .lines()
         .filter(|line| line.starts_with("line-"))
         .collect();
-    let wanted: Vec<String> = (1..=count)
+    let wanted: Vec<String> = (1..=seen.len())
         .map(|number| format!("line-{number}-end"))
         .collect();
     ensure!(seen == wanted, "lines were lost or doubled: {seen:?}");
-    Ok(())
+    Ok(seen.len())
 }
 
 /// Waits until the log of a run has a text.

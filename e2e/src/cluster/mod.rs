@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use ureq::Agent;
 
 use self::namespace::variable;
 pub use self::namespace::{Namespace, kubectl};
-pub use self::outage::Outage;
+pub use self::outage::{Outage, SmallLogs};
 use crate::build::{check_lines, check_one_end, ended};
 use crate::command::{Output, eventually, run};
 use crate::services::Services;
@@ -23,6 +24,10 @@ use crate::testbed::Testbed;
 
 /// Longest time that a command on the cluster, or an end that must come, may take.
 const LIMIT: Duration = Duration::from_mins(2);
+
+/// Types of manifests that images in the registries have.
+const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+                         application/vnd.oci.image.manifest.v1+json";
 
 /// What an agent's file has beside what every test needs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -209,6 +214,15 @@ insecureRegistries: [{mirror}]
         Outage::begin(what)
     }
 
+    /// Lets the kubelet rotate logs at this size (`256Ki`), until the value is dropped.
+    ///
+    /// # Errors
+    /// It is another cluster than that of the testbed, or the kubelet does not come up.
+    pub fn with_small_logs(&self, size: &str) -> Result<SmallLogs> {
+        self.had_outage.store(true, Ordering::Relaxed);
+        SmallLogs::begin(size)
+    }
+
     /// The run has succeeded, once and at the first attempt, its digest confirmed, with all of its lines, and has
     /// left nothing.
     ///
@@ -276,6 +290,23 @@ insecureRegistries: [{mirror}]
         Ok(left)
     }
 
+    /// Gives an image of the registry without a password another tag.
+    ///
+    /// # Errors
+    /// The registry does not have it, or does not want it.
+    pub fn tag(&self, repository: &str, tag: &str, other: &str) -> Result<()> {
+        let registry = variable("POLYAXON_E2E_CLUSTER_REGISTRY")?;
+        let url = |tag: &str| format!("http://{registry}/v2/{repository}/manifests/{tag}");
+        let agent = Agent::config_builder().proxy(None).build().new_agent();
+        let mut answer = agent.get(url(tag)).header("accept", MANIFESTS).call()?;
+        let kind = answer.headers().get("content-type").cloned();
+        let manifest = answer.body_mut().read_to_vec()?;
+        let kind = kind.context("the registry does not say what it has")?;
+        let put = agent.put(url(other)).header("content-type", kind);
+        put.send(&manifest[..])?;
+        Ok(())
+    }
+
     /// The digest that the registry has for a tag; `None` when it has none.
     ///
     /// # Errors
@@ -287,8 +318,7 @@ insecureRegistries: [{mirror}]
             "https://{}/v2/{repository}/manifests/{tag}",
             self.testbed().registry
         );
-        let accept = "Accept: application/vnd.docker.distribution.manifest.v2+json, \
-                      application/vnd.oci.image.manifest.v1+json";
+        let accept = format!("Accept: {MANIFESTS}");
         let answer = run(
             Command::new("curl")
                 .args([
@@ -299,7 +329,7 @@ insecureRegistries: [{mirror}]
                     "--cacert",
                     &authority,
                 ])
-                .args(["--user", credentials.trim(), "--header", accept, &url]),
+                .args(["--user", credentials.trim(), "--header", &accept, &url]),
             LIMIT,
         )?
         .expect_status(0)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::failures::{class, with_resources};
 use crate::stop::stop;
-use crate::{END, operation};
+use crate::{END, check_end_and_lines, operation, prints_and};
 
 /// Asks the cluster to move the pod of a run away, as draining its node does.
 fn evict(cluster: &ClusterServices, uuid: &str) -> Result<()> {
@@ -62,7 +62,7 @@ fn a_build_that_writes_more_than_it_may_is_told_so_and_not_repeated() -> Result<
     let cluster = ClusterServices::start()?;
     let greedy = operation(
         "greedy",
-        "echo begun; dd if=/dev/zero of=/large bs=1M count=64; sleep 300",
+        &prints_and("dd if=/dev/zero of=/large bs=1M count=64; sleep 300"),
     )
     .replace("maxRetries: 0", "maxRetries: 2");
     let uuid = cluster.queue(&with_resources(
@@ -74,6 +74,6 @@ fn a_build_that_writes_more_than_it_may_is_told_so_and_not_repeated() -> Result<
     ensure!(class(&run)? == "disk_full", "{run:#}");
     let message = run["message"].to_string();
     ensure!(message.contains("ephemeral"), "{run:#}");
-    wait_for_text(&cluster, &uuid, "begun")?;
+    check_end_and_lines(&cluster, &uuid)?;
     cluster.wait_until_gone(&uuid)
 }

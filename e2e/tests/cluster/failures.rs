@@ -1,17 +1,25 @@
 //! What a cluster can do to a build, and the words that the run gets for it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::build::get;
+use polyaxon_e2e::build::{check_lines, check_one_end, get, statuses};
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices, kubectl};
 use polyaxon_e2e::command::eventually;
 use serde_json::Value;
 
-use crate::{END, operation};
+use crate::{END, PRINTED, check_end_and_lines, image, operation, patched, prints_and};
 
+/// Longest time until a run says what the cluster has against it.
+const TOLD: Duration = Duration::from_secs(10);
+
+/// Queues a run that prints and then fails at its first attempt.
 fn failed(cluster: &ClusterServices, operation: &str) -> Result<Value> {
-    let uuid = cluster.queue(operation)?;
+    let uuid = cluster.queue(&operation.replace("maxRetries: 0", "maxRetries: 2"))?;
     cluster.wait_for_status(&uuid, "failed", END)?;
     let run = get(cluster, &uuid)?;
+    ensure!(run["attempt"] == 1, "{run:#}");
+    check_end_and_lines(cluster, &uuid)?;
     cluster.wait_until_gone(&uuid)?;
     Ok(run)
 }
@@ -21,10 +29,7 @@ pub(crate) fn class(run: &Value) -> Result<&str> {
 }
 
 pub(crate) fn with_resources(operation: &str, resources: &str) -> String {
-    operation.replace(
-        "runPatch:\n",
-        &format!("runPatch:\n  container: {{resources: {resources}}}\n"),
-    )
+    patched(operation, &format!("container: {{resources: {resources}}}"))
 }
 
 #[test]
@@ -32,12 +37,17 @@ pub(crate) fn with_resources(operation: &str, resources: &str) -> String {
 fn a_build_without_enough_memory_says_so() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
-    let greedy = operation("memory", "tail /dev/zero");
+    let greedy = operation("memory", &prints_and("tail /dev/zero"));
     let run = failed(
         &cluster,
         &with_resources(&greedy, "{limits: {memory: 96Mi}}"),
     )?;
     ensure!(class(&run)? == "oom", "{run:#}");
+    // The command is killed, or the executor itself.
+    let code = run["failure"]["exit_code"].as_i64();
+    ensure!(matches!(code, Some(137 | 255)), "{run:#}");
+    let message = run["message"].to_string();
+    ensure!(message.contains("ran out of memory"), "{run:#}");
     Ok(())
 }
 
@@ -48,7 +58,7 @@ fn a_failing_instruction_is_named_with_its_exit_status() -> Result<()> {
     let cluster = ClusterServices::start()?;
     let run = failed(
         &cluster,
-        &operation("status", "echo reason-in-the-log; exit 7"),
+        &operation("status", &prints_and("echo reason-in-the-log; exit 7")),
     )?;
     ensure!(class(&run)? == "run_failed", "{run:#}");
     ensure!(run["failure"]["exit_code"] == 7, "{run:#}");
@@ -76,6 +86,7 @@ fn a_pod_that_no_node_takes_is_told_and_given_up() -> Result<()> {
     cluster.wait_for_status(&uuid, "failed", END)?;
     let run = get(&cluster, &uuid)?;
     ensure!(class(&run)? == "unschedulable", "{run:#}");
+    check_one_end(&cluster, &uuid)?;
     cluster.wait_until_gone(&uuid)
 }
 
@@ -84,13 +95,14 @@ fn a_pod_that_no_node_takes_is_told_and_given_up() -> Result<()> {
 fn a_build_that_takes_too_long_is_stopped_with_a_whole_log() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
-    let slow = operation("slow", "echo begun; sleep 300")
-        .replace("{maxRetries: 0}", "{maxRetries: 0, timeout: 20}");
+    let slow = operation("slow", &prints_and("sleep 300"))
+        .replace("{maxRetries: 0}", "{maxRetries: 2, timeout: 20}");
     let uuid = cluster.queue(&slow)?;
     cluster.wait_for_status(&uuid, "stopped", END)?;
     let run = get(&cluster, &uuid)?;
     ensure!(class(&run)? == "timed_out", "{run:#}");
-    ensure!(cluster.logs(&uuid)?.contains("begun"), "the log is lost");
+    ensure!(run["attempt"] == 1, "{run:#}");
+    check_end_and_lines(&cluster, &uuid)?;
     cluster.wait_until_gone(&uuid)
 }
 
@@ -105,35 +117,67 @@ fn a_pod_that_pod_security_refuses_is_told() -> Result<()> {
     let label = "pod-security.kubernetes.io/enforce=restricted";
     kubectl(&["label", "namespace", cluster.namespaces()[0].name(), label])?;
     let uuid = cluster.queue(&operation("refused", "true"))?;
+    let queued = Instant::now();
     eventually(END, || {
         let run = get(&cluster, &uuid)?;
-        ensure!(
-            run["message"].to_string().contains("violates PodSecurity"),
-            "{run:#}"
-        );
+        let message = run["message"].to_string();
+        ensure!(message.contains("violates PodSecurity"), "{run:#}");
+        ensure!(run["status"] == "warning", "{run:#}");
         Ok(())
     })?;
+    let told = queued.elapsed();
+    ensure!(told < TOLD, "it was told after {told:?}");
     cluster.wait_for_status(&uuid, "failed", END)?;
+    check_one_end(&cluster, &uuid)?;
     cluster.wait_until_gone(&uuid)
+}
+
+/// A run that is no build, in this image.
+fn print_with(image: &str) -> String {
+    let command = prints_and("true");
+    format!(
+        "kind: operation
+component:
+  run:
+    kind: job
+    container: {{image: '{image}', command: [sh, -c, '{command}']}}
+"
+    )
+}
+
+/// The run waits for an image, and says so.
+pub(crate) fn wait_for_pull(cluster: &ClusterServices, uuid: &str, image: &str) -> Result<()> {
+    eventually(END, || {
+        let run = get(cluster, uuid)?;
+        ensure!(run["reason"] == "ImagePullBackOff", "{run:#}");
+        ensure!(run["message"].to_string().contains(image), "{run:#}");
+        ensure!(run["status"] == "warning", "{run:#}");
+        Ok(())
+    })
 }
 
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
-fn an_executor_image_that_does_not_come_is_told_and_given_up() -> Result<()> {
+fn an_image_is_waited_for_and_given_up_when_it_does_not_come() -> Result<()> {
     let _turn = crate::shared_turn();
-    let registry = std::env::var("POLYAXON_E2E_CLUSTER_REGISTRY")?;
-    let image = format!("{registry}/team/no-such-executor:1");
+    let missing = image("team/no-such-executor:1")?;
     let cluster = ClusterServices::start_with(&AgentFile {
-        executor_image: Some(&image),
+        executor_image: Some(&missing),
         ..AgentFile::default()
     })?;
     let uuid = cluster.queue(&operation("image", "true"))?;
-    eventually(END, || {
-        let run = get(&cluster, &uuid)?;
-        ensure!(run["reason"] == "ImagePullBackOff", "{run:#}");
-        ensure!(run["message"].to_string().contains(&image), "{run:#}");
-        Ok(())
-    })?;
+    let tag = cluster.namespaces()[0].name();
+    let late = image(&format!("library/busybox:{tag}"))?;
+    let patient = cluster.queue(&print_with(&late))?;
+    wait_for_pull(&cluster, &uuid, &missing)?;
+    wait_for_pull(&cluster, &patient, &late)?;
+    cluster.tag("library/busybox", "1.36", tag)?;
+    cluster.wait_for_status(&patient, "succeeded", END)?;
+    let seen = statuses(&cluster, &patient)?;
+    let wanted = ["warning", "running", "succeeded"].map(str::to_owned);
+    ensure!(seen.ends_with(&wanted), "{seen:?}");
+    check_lines(&cluster.whole_log(&patient)?, PRINTED)?;
+    cluster.wait_until_gone(&patient)?;
     // The kubelet tries again for some minutes: a registry may be away.
     let run = eventually(2 * END, || {
         let run = get(&cluster, &uuid)?;
@@ -141,6 +185,7 @@ fn an_executor_image_that_does_not_come_is_told_and_given_up() -> Result<()> {
         Ok(run)
     })?;
     ensure!(class(&run)? == "executor_image_pull", "{run:#}");
-    ensure!(run["failure"].to_string().contains(&image), "{run:#}");
+    ensure!(run["failure"].to_string().contains(&missing), "{run:#}");
+    check_one_end(&cluster, &uuid)?;
     cluster.wait_until_gone(&uuid)
 }

@@ -5,7 +5,7 @@ use polyaxon_e2e::build::print_lines;
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use polyaxon_e2e::command::eventually;
 
-use crate::{END, operation};
+use crate::{END, SMALL, operation};
 
 const BUILDS: usize = 50;
 const LINES: usize = 20;
@@ -29,8 +29,9 @@ fn build(cluster: &ClusterServices, count: usize, name: &str) -> Result<()> {
 fn fifty_builds_at_once_end_well_and_leave_nothing() -> Result<()> {
     let _turn = crate::turn();
     let cluster = ClusterServices::start_with(&AgentFile {
-        // What a build asks for by default is room for eight of them on two cores.
-        settings: "maxRuns: 50\nbuildResources: {requests: {cpu: 10m, memory: 16Mi}}\n",
+        settings: &format!("maxRuns: 50\n{SMALL}"),
+        // Most logs are read only when their container has ended.
+        executor: "    logStreams: 5\n",
         ..AgentFile::default()
     })?;
     build(&cluster, 5, "few")?;

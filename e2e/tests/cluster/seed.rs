@@ -71,7 +71,9 @@ fn build(cluster: &ClusterServices) -> Result<Value> {
 fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
-    let uuid = cluster.queue(&crate::operation("pod", "echo begun; sleep 5"))?;
+    let kept = "for run in /plx-context/artifacts/*; do echo kept >$run/outputs/note; done";
+    let command = format!("{kept}; echo begun; sleep 5");
+    let uuid = cluster.queue(&crate::operation("pod", &command))?;
     wait_for_text(&cluster, &uuid, "begun")?;
     let pods = cluster.objects("pods", &uuid)?;
     let spec = &pods.first().context("no pod")?["spec"];
@@ -80,6 +82,7 @@ fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
         spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault",
         "{spec:#}"
     );
+    ensure!(spec["hostUsers"] == false, "{spec:#}");
     let context = &spec["containers"][0]["securityContext"]["capabilities"];
     ensure!(context["drop"] == serde_json::json!(["ALL"]), "{context:#}");
     ensure!(
@@ -95,5 +98,10 @@ fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
     cluster.wait_for_status(&uuid, "succeeded", END)?;
     let run = get(&cluster, &uuid)?;
     ensure!(run["build"]["confirmed"] == true, "{run:#}");
+    ensure!(run["isolation"] == "userns", "{run:#}");
+    // The sidecar writes it from the user namespace of the pod.
+    let note = cluster.path("store").join(&uuid).join("outputs/note");
+    let text = std::fs::read_to_string(&note).with_context(|| format!("{note:?}"))?;
+    ensure!(text == "kept\n", "{text}");
     cluster.wait_until_gone(&uuid)
 }

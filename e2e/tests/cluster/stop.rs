@@ -1,18 +1,21 @@
-//! A stop before there is a pod, in an init step, and in the build; and objects that others delete.
+//! A stop at every step between the queue and the next attempt; and objects that others delete.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::build::{get, wait_for_text};
-use polyaxon_e2e::cluster::ClusterServices;
+use polyaxon_e2e::build::{at_once, check_one_end, count_lines, get, print_lines, wait_for_text};
+use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use polyaxon_e2e::command::eventually;
 
-use crate::{END, operation};
+use crate::failures::{wait_for_pull, with_resources};
+use crate::{
+    END, SMALL, check_end_and_lines, image, operation, prints_and, wait_for_lines, with_init,
+};
 
 /// Kubernetes gives a pod ten seconds to end.
 const STOP_LIMIT: Duration = Duration::from_secs(25);
 
-/// Stops a run and waits until nothing of it is left.
+/// Stops a run: it ends so, once, and leaves nothing.
 pub(crate) fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
     let asked = Instant::now();
     cluster
@@ -24,24 +27,49 @@ pub(crate) fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
         "it took {:?}",
         asked.elapsed()
     );
+    check_one_end(cluster, uuid)?;
     cluster.wait_until_gone(uuid)
 }
 
-#[test]
-#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
-fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
-    let _turn = crate::shared_turn();
-    let cluster = ClusterServices::start()?;
-    let early = cluster.queue(&operation("early", "sleep 300"))?;
-    stop(&cluster, &early)?;
+/// How a run gets to where it is stopped, and what is looked at afterwards.
+type Step = fn(&ClusterServices) -> Result<()>;
 
-    let image = std::env::var("POLYAXON_E2E_CLUSTER_REGISTRY")?;
-    let init = format!(
-        "  init:\n  - container: {{name: slow, image: '{image}/library/busybox:1.36', command: [sleep, '300']}}\n"
-    );
-    let during = cluster.queue(&operation("init", "sleep 300").replace("  init:\n", &init))?;
+const STEPS: [Step; 7] = [
+    at_once_after_queueing,
+    without_a_node,
+    without_an_image,
+    in_an_init_step,
+    while_it_prints,
+    after_it_has_printed,
+    before_the_next_attempt,
+];
+
+fn at_once_after_queueing(cluster: &ClusterServices) -> Result<()> {
+    let uuid = cluster.queue(&operation("early", "sleep 300"))?;
+    stop(cluster, &uuid)
+}
+
+fn without_a_node(cluster: &ClusterServices) -> Result<()> {
+    let huge = with_resources(&operation("huge", "true"), "{requests: {cpu: '1000'}}");
+    let uuid = cluster.queue(&huge)?;
+    cluster.wait_for_status(&uuid, "unschedulable", END)?;
+    stop(cluster, &uuid)
+}
+
+fn without_an_image(cluster: &ClusterServices) -> Result<()> {
+    let missing = image("team/no-such-image:1")?;
+    let step = format!("container: {{name: missing, image: '{missing}'}}");
+    let uuid = cluster.queue(&with_init(&operation("image", "true"), &step))?;
+    wait_for_pull(cluster, &uuid, &missing)?;
+    stop(cluster, &uuid)
+}
+
+fn in_an_init_step(cluster: &ClusterServices) -> Result<()> {
+    let image = image("library/busybox:1.36")?;
+    let step = format!("container: {{name: slow, image: '{image}', command: [sleep, '300']}}");
+    let uuid = cluster.queue(&with_init(&operation("init", "sleep 300"), &step))?;
     eventually(END, || {
-        let pods = cluster.objects("pods", &during)?;
+        let pods = cluster.objects("pods", &uuid)?;
         let pod = pods.first().context("no pod yet")?;
         let inits = pod["status"]["initContainerStatuses"].as_array();
         let runs = inits
@@ -51,16 +79,45 @@ fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
         ensure!(runs, "{}", pod["status"]);
         Ok(())
     })?;
-    stop(&cluster, &during)?;
+    stop(cluster, &uuid)
+}
 
-    let building = cluster.queue(&operation("build", "echo begun; sleep 300"))?;
-    wait_for_text(&cluster, &building, "begun")?;
-    stop(&cluster, &building)?;
-    ensure!(
-        cluster.logs(&building)?.contains("begun"),
-        "the log is lost"
-    );
+fn while_it_prints(cluster: &ClusterServices) -> Result<()> {
+    let uuid = cluster.queue(&operation("printing", &print_lines(10_000, "0.05")))?;
+    wait_for_text(cluster, &uuid, "line-20-end")?;
+    let before = count_lines(&cluster.logs(&uuid)?)?;
+    stop(cluster, &uuid)?;
+    let after = count_lines(&cluster.logs(&uuid)?)?;
+    ensure!(after >= before, "{before} lines became {after}");
     Ok(())
+}
+
+fn after_it_has_printed(cluster: &ClusterServices) -> Result<()> {
+    let uuid = cluster.queue(&operation("build", &prints_and("sleep 300")))?;
+    wait_for_lines(cluster, &uuid)?;
+    stop(cluster, &uuid)?;
+    check_end_and_lines(cluster, &uuid)
+}
+
+fn before_the_next_attempt(cluster: &ClusterServices) -> Result<()> {
+    let step = "container: {name: wrong, image: 'localhost/Not-Valid:1'}";
+    let again = operation("again", "true").replace("maxRetries: 0", "maxRetries: 2");
+    let uuid = cluster.queue(&with_init(&again, step))?;
+    cluster.wait_for_status(&uuid, "retrying", END)?;
+    stop(cluster, &uuid)
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let mut cluster = ClusterServices::start_with(&AgentFile {
+        settings: SMALL,
+        ..AgentFile::default()
+    })?;
+    at_once(&STEPS, |step| step(&cluster))?;
+    cluster.kill_agent()?;
+    at_once_after_queueing(&cluster).context("without an agent")
 }
 
 #[test]
@@ -69,8 +126,8 @@ fn what_somebody_else_deletes_fails_the_run_with_its_log() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
     for kind in ["jobs", "pods"] {
-        let uuid = cluster.queue(&operation(kind, "echo begun; sleep 300"))?;
-        wait_for_text(&cluster, &uuid, "begun")?;
+        let uuid = cluster.queue(&operation(kind, &prints_and("sleep 300")))?;
+        wait_for_lines(&cluster, &uuid)?;
         let selector = format!("operation.polyaxon.com/uuid={uuid}");
         let mut delete = vec!["delete", kind, "-l", &selector, "--wait=false"];
         if kind == "pods" {
@@ -84,10 +141,7 @@ fn what_somebody_else_deletes_fails_the_run_with_its_log() -> Result<()> {
             message.contains("deleted by somebody else"),
             "{kind}: {message}"
         );
-        ensure!(
-            cluster.logs(&uuid)?.contains("begun"),
-            "{kind}: the log is lost"
-        );
+        check_end_and_lines(&cluster, &uuid).context(kind)?;
         cluster.wait_until_gone(&uuid)?;
     }
     Ok(())
@@ -101,8 +155,7 @@ fn a_job_of_the_same_name_is_a_conflict_and_stays() -> Result<()> {
     cluster.kill_agent()?;
     let uuid = cluster.queue(&operation("foreign", "true"))?;
     let name = format!("plx-operation-{uuid}");
-    let registry = std::env::var("POLYAXON_E2E_CLUSTER_REGISTRY")?;
-    let image = format!("--image={registry}/library/busybox:1.36");
+    let image = format!("--image={}", image("library/busybox:1.36")?);
     cluster.kubectl(&["create", "job", &name, &image, "--", "sleep", "300"])?;
     cluster.start_agent()?;
     eventually(END, || {
@@ -112,6 +165,7 @@ fn a_job_of_the_same_name_is_a_conflict_and_stays() -> Result<()> {
         ensure!(text.contains("not of an agent"), "{run:#}");
         Ok(())
     })?;
+    check_one_end(&cluster, &uuid)?;
     cluster.kubectl(&["get", "job", &name])?;
     Ok(())
 }
