@@ -19,7 +19,7 @@ cli=$("$images/build-static.sh" polyaxon-cli)
 install "$cli" "$target/images/older/polyaxon"
 for name in hub agent; do
     "$images/pack-program.sh" "$name" "$target/images/older/polyaxon-$name.oci.tar"
-    printf 'export POLYAXON_OLDER_%s_IMAGE=%q\n' "${name^^}" \
-        "$("$here/cluster-images.sh" load "$target/images/older/polyaxon-$name.oci.tar" "localhost/polyaxon-$name")"
+    image=$("$here/cluster-images.sh" load "$target/images/older/polyaxon-$name.oci.tar" "localhost/polyaxon-$name")
+    printf 'export POLYAXON_OLDER_%s_IMAGE=%q\n' "${name^^}" "$image"
 done
 printf 'export POLYAXON_OLDER_CLI=%q\n' "$target/images/older/polyaxon"
