@@ -33,11 +33,14 @@ legacy_filter() {
 }
 # One line for each thing that a cluster could leave behind.
 snapshot() {
-    local process
+    local process command
     for process in /proc/[0-9]*; do
+        # One that was killed, and that nobody has waited for yet, has none.
+        command=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue
+        [ -n "$command" ] || continue
         if grep --quiet --extended-regexp 'kubepods|polyaxon-testbed' "$process/cgroup" 2>/dev/null ||
-            tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep --quiet --fixed-strings -e "$POLYAXON_TESTBED_DIR/cluster/" -e /run/polyaxon-testbed; then
-            echo "process ${process#/proc/}: $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null)"
+            grep --quiet --fixed-strings -e "$POLYAXON_TESTBED_DIR/cluster/" -e /run/polyaxon-testbed <<<"$command"; then
+            echo "process ${process#/proc/}: $command"
         fi
     done
     awk '{ print "mount " $5 " " $9 }' /proc/self/mountinfo

@@ -452,7 +452,7 @@ async fn a_link_that_a_run_left_leads_no_other_run_to_the_machine() {
     assert!(!machine.join("new").exists());
 
     // Whole, the link leads to a place in the container.
-    let look = "cat /store/evil/private || echo nothing";
+    let look = "cat /store/evil/private 2>&1 || echo nothing";
     let plan = bed.plan(with_store(look, host("store"), None));
     assert_eq!(ending(run(&bed, &plan).await).exit_code, Some(0));
     let seen = bed.output(&plan.key, "polyaxon-main").await;
