@@ -11,6 +11,7 @@ use super::cluster::PAGE;
 use super::failure::unavailable;
 use super::labels::{self, Owner};
 use super::removal::has_condition;
+use super::statuses::phase;
 use super::thin::Thin;
 use super::{ExecutorError, Found, KubernetesExecutor};
 use crate::attempt::AttemptKey;
@@ -103,14 +104,10 @@ pub(super) fn phase_of_job(job: &Job) -> Phase {
 
 /// What a pod says of its attempt.
 pub(super) fn phase_of_pod(pod: &Pod) -> Phase {
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    match phase {
-        Some("Succeeded") => Phase::Succeeded,
-        Some("Failed") => Phase::Failed,
-        Some("Running") => Phase::Running,
+    match phase(pod) {
+        "Succeeded" => Phase::Succeeded,
+        "Failed" => Phase::Failed,
+        "Running" => Phase::Running,
         _ => Phase::Pending,
     }
 }

@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::statuses::{condition, is_running, phase, statuses};
+use super::statuses::{condition, is_running, pod_is_over, statuses};
 
 /// The word for a pod whose node went away, as Kubernetes had it.
 pub(super) const NODE_LOST: &str = "NodeLost";
@@ -40,9 +40,7 @@ fn is_node_away(pod: &Pod) -> bool {
 
 /// Whether the cluster has ended the pod without its kubelet, which says first how the containers ended.
 pub(super) fn is_written_off(pod: &Pod) -> bool {
-    pod.metadata.deletion_timestamp.is_some()
-        && matches!(phase(pod), "Succeeded" | "Failed")
-        && statuses(pod).any(is_running)
+    pod.metadata.deletion_timestamp.is_some() && pod_is_over(pod) && statuses(pod).any(is_running)
 }
 
 /// What a user reads of it.

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::lost::{self, NODE_LOST};
 use super::statuses::{
-    condition, container_statuses, init_statuses, is_running, phase, status_of, statuses,
+    condition, container_statuses, init_statuses, is_running, phase, pod_is_over, status_of,
+    statuses,
 };
 use crate::classify::PlatformState;
 use crate::executor::{Ending, OBJECT_VANISHED};
@@ -232,7 +233,6 @@ impl<'a> Looked<'a> {
     }
 
     fn view(&self, notes: &[Note]) -> View {
-        let is_over = matches!(phase(self.pod), "Succeeded" | "Failed");
         let is_deleted = self.pod.metadata.deletion_timestamp.is_some();
         let has_node = self
             .pod
@@ -244,7 +244,7 @@ impl<'a> Looked<'a> {
         let main_ended = main.is_some_and(|main| terminated(main).is_some());
         // A pod without a node has no kubelet that could end it.
         let is_left = is_deleted && (!has_node || self.is_overdue);
-        if is_over || is_left || (main_ended && all_ended) {
+        if pod_is_over(self.pod) || is_left || (main_ended && all_ended) {
             return View::Ended(self.ending());
         }
         if self.job.metadata.deletion_timestamp.is_some() && !is_deleted {

@@ -13,7 +13,7 @@ use kube::{Api, Client};
 
 use super::failure::{code, existing, said, unavailable};
 use super::lost;
-use super::statuses::{is_running, phase, status_of};
+use super::statuses::{is_running, pod_is_over, status_of};
 use crate::executor::{ExecutorError, LogPiece, tail};
 
 /// Longest time at the start of a line, with the space after it.
@@ -109,7 +109,7 @@ async fn may_still_be_read(source: &Source, is_known: bool) -> Result<bool, Exec
     let Some(pod) = find(source).await? else {
         return Ok(false);
     };
-    if !matches!(phase(&pod), "Succeeded" | "Failed") {
+    if !pod_is_over(&pod) {
         // A node that does not answer when its pod has to be gone is not waited for.
         let until = lost::awaited_until(&pod, true);
         return Ok(until.is_none_or(|until| Timestamp::now() < until));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::failure::{code, existing, unavailable};
 use super::kind::Kind;
 use super::labels::{self, Owner};
+use super::statuses::pod_is_over;
 use super::{ExecutorError, KubernetesExecutor};
 use crate::attempt::AttemptKey;
 
@@ -98,11 +99,7 @@ impl KubernetesExecutor {
     /// Deletes what runs.
     pub(super) async fn end_pods(&self, objects: &Objects) -> Result<(), ExecutorError> {
         for pod in &objects.pods {
-            let phase = pod
-                .status
-                .as_ref()
-                .and_then(|status| status.phase.as_deref());
-            if !matches!(phase, Some("Succeeded" | "Failed")) {
+            if !pod_is_over(pod) {
                 let pods = self.pods(&objects.namespace);
                 let how = DeleteParams::default().grace_period(STOP_GRACE);
                 self.delete(&pods, &pod.metadata, how).await?;

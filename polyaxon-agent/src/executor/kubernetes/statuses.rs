@@ -36,6 +36,11 @@ pub(super) fn phase(pod: &Pod) -> &str {
         .unwrap_or_default()
 }
 
+/// Whether the pod as a whole has ended.
+pub(super) fn pod_is_over(pod: &Pod) -> bool {
+    matches!(phase(pod), "Succeeded" | "Failed")
+}
+
 /// Reason and message of a condition that has this value.
 pub(super) fn condition<'a>(pod: &'a Pod, kind: &str, value: &str) -> Option<(&'a str, &'a str)> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cluster::Cluster;
-use super::statuses::status_of;
+use super::statuses::{pod_is_over, status_of};
 use crate::attempt::AttemptKey;
 use crate::executor::Turn;
 
@@ -103,11 +103,7 @@ pub(super) fn is_over(cluster: &Cluster, key: &AttemptKey, container: &str) -> O
 }
 
 fn has_ended(pod: &Pod, container: &str) -> bool {
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
+    pod_is_over(pod)
         || status_of(pod, container)
             .and_then(|status| status.state.as_ref())
             .is_some_and(|state| state.terminated.is_some())
