@@ -31,6 +31,15 @@ enum Move {
     Wait,
 }
 
+/// Whose the Lease is after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Us,
+    SomebodyElse,
+    /// It was written between our reading and our writing; the next look says by whom.
+    Unclear,
+}
+
 /// The Lease as it was seen last, by our own clock: those of two machines may differ.
 #[derive(Debug, Default)]
 struct Seen {
@@ -70,8 +79,12 @@ impl KubernetesExecutor {
     pub async fn lead(&self, me: &str) -> Result<(), ExecutorError> {
         let mut seen = Seen::default();
         let mut told = false;
-        while !self.take_lease(me, &mut seen).await? {
-            if !told {
+        loop {
+            let looked = self.take_lease(me, &mut seen).await?;
+            if looked == Holder::Us {
+                break;
+            }
+            if looked == Holder::SomebodyElse && !told {
                 let holder = seen.renewed.as_ref().map(|(holder, _)| holder.as_str());
                 tracing::info!(
                     lease = self.options.agent,
@@ -93,14 +106,13 @@ impl KubernetesExecutor {
         loop {
             tokio::time::sleep(LOOK).await;
             match self.take_lease(me, &mut seen).await {
-                Ok(true) => renewed = Instant::now(),
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "the lease is not renewed");
-                    if renewed.elapsed() > PATIENCE {
-                        return;
-                    }
-                }
+                Ok(Holder::Us) => renewed = Instant::now(),
+                Ok(Holder::SomebodyElse) => return,
+                Ok(Holder::Unclear) => tracing::debug!("the lease was written by somebody else"),
+                Err(error) => tracing::warn!(%error, "the lease is not renewed"),
+            }
+            if renewed.elapsed() > PATIENCE {
+                return;
             }
         }
     }
@@ -125,8 +137,8 @@ impl KubernetesExecutor {
         }
     }
 
-    /// Whether we hold it now.
-    async fn take_lease(&self, me: &str, seen: &mut Seen) -> Result<bool, ExecutorError> {
+    /// Takes or renews the Lease if it is ours to take.
+    async fn take_lease(&self, me: &str, seen: &mut Seen) -> Result<Holder, ExecutorError> {
         let leases = self.leases();
         let name = &self.options.agent;
         let action = || format!("holding the Lease `{}/{name}`", self.options.namespace);
@@ -146,16 +158,15 @@ impl KubernetesExecutor {
             Some(mut lease) => {
                 let spec = lease.spec.take().unwrap_or_default();
                 if seen.decide(&spec, me, Instant::now()) == Move::Wait {
-                    return Ok(false);
+                    return Ok(Holder::SomebodyElse);
                 }
                 lease.spec = Some(taken(spec, me));
                 leases.replace(name, &parameters, &lease).await
             }
         };
         match written {
-            Ok(_) => Ok(true),
-            // Somebody was faster: the next look says who.
-            Err(error) if code(&error) == Some(409) => Ok(false),
+            Ok(_) => Ok(Holder::Us),
+            Err(error) if code(&error) == Some(409) => Ok(Holder::Unclear),
             Err(error) => Err(unavailable(action())(error)),
         }
     }
@@ -175,7 +186,58 @@ fn taken(mut spec: LeaseSpec, me: &str) -> LeaseSpec {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+    use serde_json::json;
+
+    use super::super::fake_api;
     use super::*;
+
+    /// An executor that finds its own Lease, whose writes are answered with these statuses; after them somebody else
+    /// holds it.
+    fn answered(writes: &[u16]) -> KubernetesExecutor {
+        let writes = std::sync::Arc::new(std::sync::Mutex::new(writes.to_vec()));
+        let client = fake_api::client(move |request| {
+            let mut writes = writes.lock().expect("no panic");
+            let holder = if writes.is_empty() { "other" } else { "me" };
+            let code = if request.method() == Method::GET {
+                200
+            } else {
+                writes.remove(0)
+            };
+            let lease = json!({"metadata": {"name": "me"}, "spec": {"holderIdentity": holder}});
+            async move {
+                match code {
+                    200 => (code, lease),
+                    _ => (code, fake_api::failure(code, "Conflict", None)),
+                }
+            }
+        });
+        fake_api::executor(client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_was_written_meanwhile_is_lost_only_if_somebody_else_holds_it() {
+        for (writes, seconds) in [
+            // Somebody annotated it.
+            (&[200, 409, 200, 409, 200][..], 18),
+            (&[500, 500, 200], 12),
+            // For longer than the next one waits for.
+            (&[200, 409, 409, 500, 409, 200, 200], 15),
+            (&[], 3),
+        ] {
+            let start = Instant::now();
+            answered(writes).lose("me").await;
+            assert_eq!(start.elapsed().as_secs(), seconds, "{writes:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_was_written_meanwhile_is_looked_at_again() {
+        let start = Instant::now();
+        let led = answered(&[409, 200]).lead("me").await;
+        assert!(led.is_ok());
+        assert_eq!(start.elapsed(), LOOK);
+    }
 
     fn lease(holder: &str, renewed: i64) -> LeaseSpec {
         LeaseSpec {
