@@ -25,6 +25,21 @@ pub(super) struct TypeMeta {
     pub(super) kind: String,
 }
 
+/// What a watch says.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct WatchEvent {
+    #[prost(string, tag = "1")]
+    pub(super) what: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) object: Option<RawExtension>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RawExtension {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) raw: Bytes,
+}
+
 /// A list of any kind, its objects not read yet.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct List {

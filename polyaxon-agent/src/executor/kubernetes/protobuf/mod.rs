@@ -1,15 +1,20 @@
-//! Lists of thousands of Jobs and pods are asked for as protobuf, which costs the API server a fraction of what JSON
-//! does, and what is read of them is given on as JSON to a client that reads nothing else.
+//! Lists and watches of thousands of Jobs and pods are asked for as protobuf, which costs the API server a fraction of
+//! what JSON does, and what is read of them is given on as JSON to a client that reads nothing else.
 
 mod messages;
+mod watch;
 
-use bytes::Bytes;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
+use futures::TryStreamExt as _;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt as _, Either, Full};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, Status};
@@ -37,11 +42,13 @@ enum ProtobufError {
     NoVersion,
     #[error("the API server answered with `{0}`, which was not asked for")]
     Kind(String),
+    #[error("the API server's protobuf has an event of {0} bytes")]
+    TooLong(usize),
     #[error("an object of the API server's protobuf cannot be written as JSON: {0}")]
     Json(serde_json::Error),
 }
 
-/// A client that lists Jobs and pods as protobuf, without what the picture of the cluster does not need. A server that
+/// A client that lists and watches Jobs and pods as protobuf, without what the picture of the cluster does not need. A server that
 /// has no protobuf answers with JSON, and one that nobody understands is asked for nothing else from then on.
 pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
     Ok(translated(ClientBuilder::try_from(config)?))
@@ -49,8 +56,11 @@ pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
 
 type Server = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
 
+/// Whether the server's protobuf was understood so far.
+type Understood = Arc<AtomicBool>;
+
 fn translated(server: ClientBuilder<Server>) -> Client {
-    let is_understood = Arc::new(AtomicBool::new(true));
+    let is_understood = Understood::new(AtomicBool::new(true));
     let asked = Arc::clone(&is_understood);
     let ask = move |request| {
         if asked.load(Ordering::Relaxed) {
@@ -59,31 +69,17 @@ fn translated(server: ClientBuilder<Server>) -> Client {
             request
         }
     };
-    let read = move |answer| {
-        let is_understood = Arc::clone(&is_understood);
-        async move {
-            let answer = to_json(answer).await;
-            if let Err(error) = &answer
-                && error.is::<ProtobufError>()
-            {
-                is_understood.store(false, Ordering::Relaxed);
-                warn!(%error, "lists are asked for as JSON from now on");
-            }
-            answer
-        }
-    };
+    let read = move |answer| to_json(answer, Arc::clone(&is_understood));
     server
         .with_layer(&MapRequestLayer::new(ask))
         .with_layer(&AndThenLayer::new(read))
         .build()
 }
 
-/// Watches stay JSON: they send one object at a time.
 fn prefer_protobuf(mut request: Request<Body>) -> Request<Body> {
-    let uri = request.uri();
-    let is_watch = uri.query().is_some_and(|query| query.contains("watch="));
-    let is_list = uri.path().ends_with("/jobs") || uri.path().ends_with("/pods");
-    if request.method() == Method::GET && is_list && !is_watch {
+    let path = request.uri().path();
+    let is_crowd = path.ends_with("/jobs") || path.ends_with("/pods");
+    if request.method() == Method::GET && is_crowd {
         let json = request.headers().get(ACCEPT);
         let json = json.and_then(|accept| accept.to_str().ok()).unwrap_or(JSON);
         let both = format!("{},{json}", json.replacen(JSON, PROTOBUF, 1));
@@ -94,31 +90,44 @@ fn prefer_protobuf(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-type Answer = Response<Either<Box<DynBody>, Full<Bytes>>>;
+type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-async fn to_json(answer: Response<Box<DynBody>>) -> Result<Answer, BoxError> {
-    let is_protobuf = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(PROTOBUF.as_bytes()));
-    if !is_protobuf {
-        return Ok(answer.map(Either::Left));
+async fn to_json(
+    answer: Response<Box<DynBody>>,
+    is_understood: Understood,
+) -> Result<Answer, BoxError> {
+    let kind = answer.headers().get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with(PROTOBUF) {
+        return Ok(answer.map(UnsyncBoxBody::new));
     }
+    let is_watch = kind.contains("stream=watch");
     let (mut head, body) = answer.into_parts();
-    let text = json_of(&body.collect().await?.to_bytes())?;
     head.headers.remove(CONTENT_LENGTH);
     head.headers
         .insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    Ok(Response::from_parts(head, Either::Right(Full::from(text))))
+    let body = if is_watch {
+        let lines = watch::lines(body.into_data_stream())
+            .inspect_err(move |error| look_at(error.as_ref(), &is_understood));
+        UnsyncBoxBody::new(StreamBody::new(lines.map_ok(Frame::data)))
+    } else {
+        let text = json_of(&body.collect().await?.to_bytes())
+            .inspect_err(|error| look_at(error, &is_understood))?;
+        UnsyncBoxBody::new(Full::from(text).map_err(BoxError::from))
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+fn look_at(error: &(dyn Error + Send + Sync + 'static), is_understood: &AtomicBool) {
+    if error.is::<ProtobufError>() {
+        is_understood.store(false, Ordering::Relaxed);
+        warn!(%error, "Jobs and pods are asked for as JSON from now on");
+    }
 }
 
 /// The JSON of what is read of an answer.
 fn json_of(answer: &Bytes) -> Result<Vec<u8>, ProtobufError> {
-    if !answer.starts_with(MAGIC) {
-        return Err(ProtobufError::NoMagic);
-    }
-    let messages::Unknown { type_meta, raw } = decoded(answer.slice(MAGIC.len()..))?;
-    let kind = type_meta.unwrap_or_default().kind;
+    let (kind, raw) = enveloped(answer)?;
     match kind.as_str() {
         "PodList" => list::<messages::Pod, Pod>(raw),
         // Of metadata alone there is nothing else to read.
@@ -152,6 +161,15 @@ where
     })
 }
 
+/// The kind of a message, and what is in it.
+fn enveloped(message: &Bytes) -> Result<(String, Bytes), ProtobufError> {
+    if !message.starts_with(MAGIC) {
+        return Err(ProtobufError::NoMagic);
+    }
+    let messages::Unknown { type_meta, raw } = decoded(message.slice(MAGIC.len()..))?;
+    Ok((type_meta.unwrap_or_default().kind, raw))
+}
+
 fn decoded<M: prost::Message + Default>(raw: Bytes) -> Result<M, ProtobufError> {
     M::decode(raw).map_err(ProtobufError::Malformed)
 }
@@ -162,8 +180,9 @@ fn json(object: &impl Serialize) -> Result<Vec<u8>, ProtobufError> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
     use kube::Api;
-    use kube::api::ListParams;
+    use kube::api::{ListParams, WatchParams};
     use kube::core::ObjectList;
     use serde_json::Value;
     use tower::service_fn;
@@ -182,8 +201,13 @@ mod tests {
     const JOBS_JSON: &[u8] = include_bytes!("testdata/jobs.json");
     const METADATA: &[u8] = include_bytes!("testdata/metadata.pb");
     const PAGE: &[u8] = include_bytes!("testdata/page.pb");
+    const WATCHED: &[u8] = include_bytes!("testdata/watched-pods.pb");
+    const WATCHED_JSON: &[u8] = include_bytes!("testdata/watched-pods.json");
     const STATUS: &[u8] = include_bytes!("testdata/status.pb");
     const STATUS_JSON: &[u8] = include_bytes!("testdata/status.json");
+
+    /// How an API server says that it sends events.
+    const WATCH: &str = "application/vnd.kubernetes.protobuf;stream=watch";
 
     fn read(answer: &'static [u8]) -> Vec<u8> {
         json_of(&Bytes::from_static(answer)).expect("it can be read")
@@ -287,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn only_lists_of_jobs_and_pods_are_asked_for_as_protobuf() {
+    fn only_all_jobs_and_pods_are_asked_for_as_protobuf() {
         let accepts = |uri: &str, accept: Option<&str>| {
             let mut request = Request::get(uri);
             if let Some(accept) = accept {
@@ -308,6 +332,8 @@ mod tests {
             .as_deref(),
             Some(both)
         );
+        let watch = "/api/v1/namespaces/a/pods?watch=true";
+        assert_eq!(accepts(watch, None).as_deref(), Some(both));
         assert_eq!(
             accepts(
                 list,
@@ -320,8 +346,7 @@ mod tests {
             )
         );
         for uri in [
-            "/api/v1/namespaces/a/pods?watch=true",
-            "/api/v1/namespaces/a/events",
+            "/api/v1/namespaces/a/events?watch=true",
             "/api/v1/namespaces/a/pods/b",
         ] {
             assert_eq!(accepts(uri, None), None, "{uri}");
@@ -333,10 +358,14 @@ mod tests {
         let mut answers = answers.into_iter();
         let service = service_fn(move |request: Request<Body>| {
             let takes_protobuf = request.headers().contains_key(ACCEPT);
-            let (kind, body) = if takes_protobuf {
-                (PROTOBUF, answers.next().expect("an answer that is left"))
-            } else {
-                (JSON, PODS_JSON)
+            let query = request.uri().query().unwrap_or_default();
+            let is_watch = query.contains("watch=true");
+            let mut said = || answers.next().expect("an answer that is left");
+            let (kind, body) = match (takes_protobuf, is_watch) {
+                (true, true) => (WATCH, said()),
+                (true, false) => (PROTOBUF, said()),
+                (false, true) => (JSON, WATCHED_JSON),
+                (false, false) => (JSON, PODS_JSON),
             };
             let body: Box<DynBody> = Box::new(Full::from(body).map_err(BoxError::from));
             let answer = Response::builder()
@@ -363,6 +392,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn watches_are_protobuf_until_one_cannot_be_read() {
+        let client = client_of(200, vec![WATCHED, b"\0\0\0\x01\xff"]);
+        let pods = Api::<Pod>::default_namespaced(client);
+        let watch = async || {
+            let events = pods.watch(&WatchParams::default(), "0").await;
+            let events = events.expect("a watch").map(|event| event.is_ok());
+            events.collect::<Vec<_>>().await
+        };
+        assert_eq!(watch().await, [true, true, true]);
+        assert_eq!(watch().await, [false]);
+        assert_eq!(watch().await, [true, true, true]);
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_the_api_servers() {
         let client = client_of(400, vec![STATUS]);
         let pods = Api::<Pod>::default_namespaced(client);
@@ -383,7 +426,8 @@ mod tests {
             answer.body(body).expect("an answer")
         };
         let became = async |kind, body| {
-            let answer = to_json(answer(kind, body)).await.expect("an answer");
+            let answer = to_json(answer(kind, body), Understood::default()).await;
+            let answer = answer.expect("an answer");
             assert_eq!(answer.headers()[CONTENT_TYPE], JSON);
             let has_length = answer.headers().contains_key(CONTENT_LENGTH);
             let body = answer.into_body().collect().await.expect("a body");
