@@ -32,6 +32,9 @@ pub(super) const PAGE: u32 = 200;
 /// How long a watch may say nothing at all before it is opened again, in seconds.
 const WATCH: u32 = 290;
 
+/// How long the watches of Jobs wait for whoever needs to know which there are now.
+const BEGIN: Duration = Duration::from_secs(3);
+
 /// How long the first picture of the cluster may take.
 const FIRST: Duration = Duration::from_mins(1);
 
@@ -106,6 +109,8 @@ pub(super) struct Cluster {
     agent: String,
     state: Mutex<State>,
     synced: watch::Sender<bool>,
+    /// The watches of Jobs have begun.
+    begun: watch::Sender<bool>,
 }
 
 impl Cluster {
@@ -122,6 +127,7 @@ impl Cluster {
                 ..State::default()
             }),
             synced: watch::Sender::new(false),
+            begun: watch::Sender::new(false),
         }
     }
 
@@ -136,7 +142,12 @@ impl Cluster {
             let jobs: Api<Thin<Job>> = Api::namespaced(client.clone(), namespace);
             let pods: Api<Thin<Pod>> = Api::namespaced(client.clone(), namespace);
             let warnings: Api<Warning> = Api::namespaced(client.clone(), namespace);
-            tasks.spawn(Arc::clone(self).follow(jobs, selected.clone(), namespace.clone()));
+            let follow = Arc::clone(self).follow(jobs, selected.clone(), namespace.clone());
+            let cluster = Arc::clone(self);
+            tasks.spawn(async move {
+                cluster.may_begin().await;
+                follow.await;
+            });
             tasks.spawn(Arc::clone(self).follow(pods, selected.clone(), namespace.clone()));
             let config = watcher::Config::default()
                 .fields("type=Warning")
@@ -144,6 +155,22 @@ impl Cluster {
             tasks.spawn(Arc::clone(self).follow(warnings, config, namespace.clone()));
         }
         tasks
+    }
+
+    /// Lets the watches of Jobs begin. Where it says that they had not, the first picture shows every Job that is there
+    /// now, for their lists come after this.
+    pub(super) fn begin(&self) -> bool {
+        !self.begun.send_replace(true)
+    }
+
+    async fn may_begin(&self) {
+        let mut begun = self.begun.subscribe();
+        if tokio::time::timeout(BEGIN, begun.wait_for(|begun| *begun))
+            .await
+            .is_err()
+        {
+            self.begin();
+        }
     }
 
     async fn follow<K: Kept>(
@@ -212,6 +239,7 @@ impl Cluster {
 
     /// Returns when everything that is there was seen once; an error when that takes too long.
     pub(super) async fn first_seen(&self) -> Result<(), ExecutorError> {
+        self.begin();
         let mut synced = self.synced.subscribe();
         let synced = synced.wait_for(|synced| *synced);
         match tokio::time::timeout(FIRST, synced).await {
@@ -290,9 +318,12 @@ impl Cluster {
         }
     }
 
-    /// Pods that nothing stands for any more but our finalizer.
+    /// Pods that nothing stands for any more but our finalizer; none as long as not everything was seen.
     pub(super) fn orphans(&self) -> Vec<AttemptKey> {
         let state = self.lock();
+        if !state.behind.is_empty() {
+            return Vec::new();
+        }
         state
             .slots
             .iter()
@@ -374,19 +405,10 @@ impl Cluster {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use super::super::fake_api;
+    use super::super::fake_api::{self, job};
     use super::*;
-
-    fn job(name: &str) -> Value {
-        let labels = json!({
-            "operation.polyaxon.com/agent": "me", "operation.polyaxon.com/uuid": name,
-            "operation.polyaxon.com/attempt": "1", "operation.polyaxon.com/fence": "1",
-        });
-        let uid = format!("uid-{name}");
-        json!({"metadata": {"name": name, "namespace": "builds", "uid": uid, "labels": labels}})
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_watch_that_is_too_old_is_begun_anew_with_what_is_there() {

@@ -67,6 +67,18 @@ pub(super) fn executor(client: Client) -> KubernetesExecutor {
     }
 }
 
+/// A Job of the first attempt of a run of the agent `me`, which is held.
+pub(super) fn job(run: &str) -> Value {
+    let labels = json!({
+        "operation.polyaxon.com/agent": "me", "operation.polyaxon.com/uuid": run,
+        "operation.polyaxon.com/attempt": "1", "operation.polyaxon.com/fence": "1",
+    });
+    json!({"metadata": {
+        "name": run, "namespace": "builds", "uid": format!("uid-{run}"), "labels": labels,
+        "finalizers": [polyaxon_spec::k8s::FINALIZER],
+    }})
+}
+
 /// What a server says that does not do what is asked.
 pub(super) fn failure(code: u16, reason: &str, retry_after: Option<u32>) -> Value {
     json!({

@@ -20,9 +20,15 @@ use crate::executor::Phase;
 impl KubernetesExecutor {
     /// Every attempt whose objects we still hold; one without our finalizer is nobody's any more.
     ///
-    /// Which Jobs there are is asked of the API server, because a Job may be there that was not seen yet; all else is
-    /// known from the watches, so that of thousands of objects only the metadata of one kind are sent.
+    /// Which Jobs there are now is asked of the API server, because a Job may be there that was not seen yet; all else
+    /// is known from the watches, so that of thousands of objects only the metadata of one kind are sent, or nothing
+    /// where the watches begin with the question.
     pub(super) async fn take_inventory(&self) -> Result<Vec<Found>, ExecutorError> {
+        if self.cluster.begin() {
+            self.cluster.first_seen().await?;
+            let seen = self.cluster.seen().into_iter();
+            return Ok(seen.map(|seen| seen.found).collect());
+        }
         let mut all = IndexMap::new();
         for namespace in self.options.namespaces() {
             self.list_jobs(&namespace, &mut all).await?;
@@ -109,5 +115,84 @@ pub(super) fn phase_of_pod(pod: &Pod) -> Phase {
         "Failed" => Phase::Failed,
         "Running" => Phase::Running,
         _ => Phase::Pending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use http::header::ACCEPT;
+    use serde_json::json;
+
+    use super::super::fake_api::{self, job};
+    use super::*;
+
+    /// An executor whose watches may begin, and how often metadata alone were listed.
+    fn watching() -> (KubernetesExecutor, tokio::task::JoinSet<()>, Arc<AtomicU32>) {
+        let metadata = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&metadata);
+        let client = fake_api::client(move |request| {
+            let is_watch = request
+                .uri()
+                .query()
+                .is_some_and(|query| query.contains("watch=true"));
+            let accepts = request.headers().get(ACCEPT);
+            if accepts.is_some_and(|kind| kind.as_bytes().ends_with(b"v=v1")) {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+            let jobs = request.uri().path().ends_with("/jobs");
+            let items = if jobs {
+                vec![job("one"), job("two")]
+            } else {
+                Vec::new()
+            };
+            async move {
+                if is_watch {
+                    std::future::pending::<()>().await;
+                }
+                (
+                    200,
+                    json!({"metadata": {"resourceVersion": "1"}, "items": items}),
+                )
+            }
+        });
+        let executor = fake_api::executor(client);
+        let tasks = executor
+            .cluster
+            .watch(&executor.crowds, &executor.options.namespaces());
+        (executor, tasks, metadata)
+    }
+
+    async fn runs(executor: &KubernetesExecutor) -> Vec<String> {
+        let found = executor.take_inventory().await.expect("an inventory");
+        let mut runs: Vec<_> = found
+            .iter()
+            .map(|found| found.key.run.to_string())
+            .collect();
+        runs.sort();
+        runs
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn watches_that_begin_with_the_question_answer_it() {
+        let (executor, _tasks, metadata) = watching();
+        assert!(!executor.sees_cluster(), "the watches of Jobs wait");
+        assert_eq!(runs(&executor).await, ["one", "two"]);
+        assert_eq!(metadata.load(Ordering::Relaxed), 0);
+        assert!(executor.sees_cluster());
+        assert_eq!(runs(&executor).await, ["one", "two"]);
+        assert_eq!(metadata.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_seen_before_the_question_is_asked_for_again() {
+        let (executor, _tasks, metadata) = watching();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(executor.sees_cluster(), "nobody asked, but somebody may");
+        assert_eq!(runs(&executor).await, ["one", "two"]);
+        assert_eq!(metadata.load(Ordering::Relaxed), 1);
     }
 }
