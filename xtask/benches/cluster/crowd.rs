@@ -12,6 +12,7 @@ use polyaxon_proto::runs::v1::Status;
 
 use crate::dispatch::SIMULATED;
 use crate::objects::{Namespace, Seen, job_name};
+use crate::rest::until_rest;
 use crate::services::Services;
 use crate::{figure, say};
 
@@ -24,9 +25,6 @@ const RAMP: usize = 4;
 /// Longest time until all are there.
 const LIMIT: Duration = Duration::from_mins(25);
 
-/// How long nothing more is asked of the agent before its memory is looked at.
-const REST: Duration = Duration::from_secs(20);
-
 pub(crate) async fn measure(
     services: &mut Services,
     namespace: &Namespace,
@@ -38,8 +36,10 @@ pub(crate) async fn measure(
     figure("memory, before", empty, "MiB")?;
     let job = a_job(services, namespace).await?;
     let as_many = (runs / 4).max(50);
+    until_rest().await?;
     let bare = bare_loop(namespace, &job, as_many).await?;
     figure("Jobs created by a bare loop", bare, "/s")?;
+    until_rest().await?;
 
     say(&format!("{runs} runs"))?;
     let before = services.count(Status::Running).await?;
@@ -88,7 +88,7 @@ pub(crate) async fn measure(
         .await?;
     let all = submitted.elapsed().as_secs_f64();
     figure("submit to running, all runs", all, "s")?;
-    tokio::time::sleep(REST).await;
+    until_rest().await?;
     let worked = services.processor_time()?.saturating_sub(worked);
     #[expect(clippy::cast_precision_loss, reason = "a count of runs is small")]
     let each = worked.as_secs_f64() * 1000.0 / runs as f64;
@@ -101,7 +101,7 @@ pub(crate) async fn measure(
     services.kill_agent().await?;
     let synced = services.start_agent().await?;
     figure("restart to synced", synced.as_secs_f64(), "s")?;
-    tokio::time::sleep(REST).await;
+    until_rest().await?;
     let (now, peak) = services.memory()?;
     figure("memory, all runs live, after a restart", now, "MiB")?;
     figure("memory, peak of a restart", peak, "MiB")?;

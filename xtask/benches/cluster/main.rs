@@ -10,6 +10,7 @@ mod builds;
 mod crowd;
 mod dispatch;
 mod objects;
+mod rest;
 mod services;
 
 use std::io::Write as _;
