@@ -21,8 +21,8 @@ fn a_clock_that_is_set_ends_no_run_and_loses_no_agent() -> Result<()> {
     let mut services = Services::prepare(Testbed::from_environment()?)?;
     let hub = FalseClock::new(&services.path("hub.clock"))?;
     let agent = FalseClock::new(&services.path("agent.clock"))?;
-    services.set_environment("polyaxon-hub", hub.environment());
-    services.set_environment("polyaxon-agent", agent.environment());
+    services.set_environment("polyaxon-hub", hub.environment())?;
+    services.set_environment("polyaxon-agent", agent.environment())?;
     services.start_both()?;
     // The deadline is far, and nearer than an hour.
     let timed = operation("clock", &print_lines(LINES, "0.5"))

@@ -1,16 +1,18 @@
-//! Hub and agent as processes of their own, to be killed and started again one by one.
+//! Hub and agent, to be killed and started again one by one, and the command line that talks to them.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+mod processes;
+
+use std::fmt::Debug;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+pub use self::processes::Running;
+pub(crate) use self::processes::{Processes, free_port, send, wait_for_line};
 use crate::command::{Output, eventually, run};
 use crate::platform::agent_config;
 use crate::testbed::Testbed;
@@ -31,16 +33,54 @@ pub const FAILPOINTS: [&str; 6] = [
     "after-final-report",
 ];
 
-/// A hub and an agent on folders of their own; both are killed when dropped.
+/// Where hub and agent run: how each is started, killed and reached there.
+pub(crate) trait Place: Debug + Send + Sync {
+    /// Starts the hub and waits until it answers.
+    fn start_hub(&mut self) -> Result<()>;
+
+    fn kill_hub(&mut self) -> Result<()>;
+
+    /// Gives a token to agents that are started from now on.
+    fn put_agent_token(&self, token: &str) -> Result<()>;
+
+    /// Starts the agent, perhaps so that it kills itself at a failpoint, and waits until it is ready.
+    fn start_agent(&mut self, failpoint: Option<&str>) -> Result<()>;
+
+    fn kill_agent(&mut self) -> Result<()>;
+
+    fn wait_for_agents_end(&mut self, limit: Duration) -> Result<()>;
+
+    fn start_agent_if_ended(&mut self) -> Result<()>;
+
+    /// Memory of hub and agent, in bytes.
+    fn resident(&self) -> Result<(u64, u64)>;
+
+    /// What a program has written to its log since its first start.
+    fn log(&self, program: &'static str) -> Result<String>;
+
+    /// Lets a `polyaxon` command reach the hub as its administrator.
+    fn connect(&self, command: &mut Command) -> Result<()>;
+
+    fn set_environment(
+        &mut self,
+        program: &'static str,
+        _variables: Vec<(String, String)>,
+    ) -> Result<()> {
+        bail!("variables of `{program}` are for processes of this machine")
+    }
+
+    fn processes(&self) -> Result<&Processes> {
+        bail!("hub and agent are no processes of this machine, which this wants")
+    }
+}
+
+/// A hub and an agent of their own; both are killed when dropped.
 #[derive(Debug)]
 pub struct Services {
     testbed: Testbed,
+    /// Before the folder, on which they run.
+    place: Box<dyn Place>,
     folder: tempfile::TempDir,
-    port: u16,
-    hub: Option<Child>,
-    agent: Option<Child>,
-    /// Variables of programs, by their names.
-    environment: BTreeMap<&'static str, Vec<(String, String)>>,
 }
 
 impl Services {
@@ -75,16 +115,22 @@ impl Services {
             folder.path().join("agent.yaml"),
             agent_config(&testbed, folder.path()),
         )?;
-        // The port stays the same over restarts, as that of a deployed hub does.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let place = Processes::prepare(&testbed, folder.path())?;
         Ok(Self {
             testbed,
+            place: Box::new(place),
             folder,
-            port,
-            hub: None,
-            agent: None,
-            environment: BTreeMap::new(),
         })
+    }
+
+    /// Hub and agent are to run there, and not as processes of this machine.
+    pub(crate) fn run_in(&mut self, place: impl Place + 'static) {
+        self.place = Box::new(place);
+    }
+
+    /// Fails where hub and agent are no processes of this machine.
+    pub(crate) fn need_processes(&self) -> Result<()> {
+        self.place.processes().map(|_| ())
     }
 
     /// Starts the hub, makes the agent's token and starts the agent.
@@ -103,8 +149,7 @@ impl Services {
     /// The name has a token that is good.
     pub fn renew_agent_token(&self) -> Result<()> {
         let token = self.create_token("agent", AGENT)?;
-        fs::write(self.path("agent.token"), token)?;
-        Ok(())
+        self.place.put_agent_token(&token)
     }
 
     /// Makes a token.
@@ -118,8 +163,15 @@ impl Services {
     }
 
     /// Variables for `polyaxon-hub` or `polyaxon-agent` when it is started next.
-    pub fn set_environment(&mut self, program: &'static str, variables: Vec<(String, String)>) {
-        self.environment.insert(program, variables);
+    ///
+    /// # Errors
+    /// They are no processes of this machine.
+    pub fn set_environment(
+        &mut self,
+        program: &'static str,
+        variables: Vec<(String, String)>,
+    ) -> Result<()> {
+        self.place.set_environment(program, variables)
     }
 
     /// A file or folder of the test.
@@ -140,49 +192,20 @@ impl Services {
         self.folder.path()
     }
 
-    fn spawn(&self, program: &str, arguments: &[&str], failpoint: Option<&str>) -> Result<Child> {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.path(&format!("{program}.log")))?;
-        let mut command = Command::new(self.testbed.binaries.join(program));
-        if let Some(failpoint) = failpoint {
-            command.env("POLYAXON_FAILPOINT", failpoint);
-        }
-        if let Some(variables) = self.environment.get(program) {
-            command.envs(variables.iter().map(|(name, value)| (name, value)));
-        }
-        command
-            .current_dir(self.folder())
-            .args(arguments)
-            .env("POLYAXON_POD_IMAGE_TAR", &self.testbed.pod_image)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("starting {program}"))
-    }
-
-    /// Starts the hub on its folder and waits for its address.
+    /// Starts the hub on its data and waits until it answers.
     ///
     /// # Errors
     /// It does not come up.
     pub fn start_hub(&mut self) -> Result<()> {
-        let listen = format!("127.0.0.1:{}", self.port);
-        let arguments = ["--listen", &listen, "--data-dir", "hub", "--print-address"];
-        let mut hub = self.spawn("polyaxon-hub", &arguments, None)?;
-        let line = wait_for_line(&mut hub, "http");
-        self.hub = Some(hub);
-        line
+        self.place.start_hub()
     }
 
-    /// Starts the agent on its folder and waits until it is ready.
+    /// Starts the agent and waits until it is ready.
     ///
     /// # Errors
     /// It does not come up.
     pub fn start_agent(&mut self) -> Result<()> {
-        self.agent = Some(self.agent_on("agent", None)?);
-        Ok(())
+        self.place.start_agent(None)
     }
 
     /// Starts the agent so that it kills itself at a failpoint (`polyaxon-agent/src/failpoint.rs`).
@@ -190,21 +213,15 @@ impl Services {
     /// # Errors
     /// It does not come up.
     pub fn start_agent_with_failpoint(&mut self, failpoint: &str) -> Result<()> {
-        self.agent = Some(self.agent_on("agent", Some(failpoint))?);
-        Ok(())
+        self.place.start_agent(Some(failpoint))
     }
 
-    /// Waits until the agent has ended by itself; one that goes on is killed.
+    /// Waits until the agent has ended by itself; it does not run any more then, and one that goes on is killed.
     ///
     /// # Errors
     /// It went on.
     pub fn wait_for_agents_end(&mut self, limit: Duration) -> Result<()> {
-        let mut agent = self.agent.take().context("it does not run")?;
-        let ended = eventually(limit, || agent.try_wait()?.context("the agent still runs"));
-        if ended.is_err() {
-            kill(Some(agent))?;
-        }
-        ended.map(|_| ())
+        self.place.wait_for_agents_end(limit)
     }
 
     /// Starts the agent again if it has ended by itself, as whoever watches over it would.
@@ -212,89 +229,40 @@ impl Services {
     /// # Errors
     /// It does not come up.
     pub fn start_agent_if_ended(&mut self) -> Result<()> {
-        let agent = self.agent.as_mut().context("it was not started")?;
-        if agent.try_wait()?.is_some() {
-            self.start_agent()?;
-        }
-        Ok(())
-    }
-
-    fn spawn_agent(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
-        let hub = self.host();
-        let socket = self.testbed.engine_socket.display().to_string();
-        self.spawn(
-            "polyaxon-agent",
-            &[
-                "--config",
-                "agent.yaml",
-                "--hub",
-                &hub,
-                "--token-file",
-                "agent.token",
-                "--data-dir",
-                data_dir,
-                "--engine-socket",
-                &socket,
-            ],
-            failpoint,
-        )
-    }
-
-    fn agent_on(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
-        let mut agent = self.spawn_agent(data_dir, failpoint)?;
-        match wait_for_line(&mut agent, "agent ready") {
-            Ok(()) => Ok(agent),
-            Err(error) => {
-                kill(Some(agent))?;
-                Err(error)
-            }
-        }
+        self.place.start_agent_if_ended()
     }
 
     /// Sends a signal (`STOP`, `CONT`) to the agent.
     ///
     /// # Errors
-    /// It does not run.
+    /// It does not run, or is no process of this machine.
     pub fn signal_agent(&self, signal: &str) -> Result<()> {
-        let agent = self.agent.as_ref().context("the agent does not run")?;
-        let sent = Command::new("kill")
-            .args([&format!("-{signal}"), &agent.id().to_string()])
-            .status()?;
-        ensure!(sent.success(), "the signal was not sent");
-        Ok(())
+        self.place.processes()?.signal_agent(signal)
     }
 
     /// Starts a second agent that takes itself for the first: the same token, and a copy of what
     /// its folder says about who it is.
     ///
     /// # Errors
-    /// It does not come up.
+    /// It does not come up, or agents are no processes of this machine.
     pub fn start_second_agent(&self) -> Result<Running> {
-        fs::create_dir_all(self.path("agent-two"))?;
-        fs::copy(self.path("agent/agent-id"), self.path("agent-two/agent-id"))?;
-        self.agent_on("agent-two", None).map(Running)
+        self.place.processes()?.start_second_agent()
     }
 
     /// Starts another agent of the same token and name, with a folder of its own, which waits until it is needed.
     ///
     /// # Errors
-    /// It does not say that it waits.
+    /// It does not say that it waits, or agents are no processes of this machine.
     pub fn start_standby_agent(&self) -> Result<Running> {
-        let standby = Running(self.spawn_agent("agent-standby", None)?);
-        eventually(Duration::from_mins(1), || {
-            let log = fs::read_to_string(self.path("polyaxon-agent.log"))?;
-            ensure!(log.contains("another agent leads, waiting"), "{log}");
-            Ok(())
-        })?;
-        Ok(standby)
+        self.place.processes()?.start_standby_agent()
     }
 
-    /// Memory that the hub and the agent take, in bytes (`VmRSS` of `proc_pid_status(5)`).
+    /// Memory that the hub and the agent take, in bytes (`VmRSS` of `proc_pid_status(5)`, or what a node measures).
     ///
     /// # Errors
     /// One of both does not run.
     pub fn resident(&self) -> Result<(u64, u64)> {
-        Ok((resident(self.hub.as_ref())?, resident(self.agent.as_ref())?))
+        self.place.resident()
     }
 
     /// SIGKILL for the hub.
@@ -302,7 +270,7 @@ impl Services {
     /// # Errors
     /// It does not run.
     pub fn kill_hub(&mut self) -> Result<()> {
-        kill(self.hub.take())
+        self.place.kill_hub()
     }
 
     /// SIGKILL for the agent.
@@ -310,26 +278,20 @@ impl Services {
     /// # Errors
     /// It does not run.
     pub fn kill_agent(&mut self) -> Result<()> {
-        kill(self.agent.take())
-    }
-
-    fn host(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.place.kill_agent()
     }
 
     /// A `polyaxon` command against this hub, not started yet.
     ///
     /// # Errors
-    /// The hub has written no token yet.
+    /// The hub has written no token yet, or is not reached.
     pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let token = fs::read_to_string(self.path("hub/admin.token"))?;
         let mut command = Command::new(self.testbed.binaries.join("polyaxon"));
         command
             .current_dir(self.folder())
             .env("POLYAXON_HOME", self.path("home"))
-            .env("POLYAXON_HOST", self.host())
-            .env("POLYAXON_AUTH_TOKEN", token.trim())
             .args(arguments);
+        self.place.connect(&mut command)?;
         Ok(command)
     }
 
@@ -410,71 +372,27 @@ impl Services {
     pub fn log(&self) -> String {
         ["polyaxon-hub", "polyaxon-agent"]
             .map(|name| {
-                let text =
-                    fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default();
+                let text = self.log_of(name).unwrap_or_else(|error| error.to_string());
                 format!("--- {name}\n{text}")
             })
             .join("\n")
     }
-}
 
-/// A process that is killed when dropped.
-#[derive(Debug)]
-pub struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    /// What `polyaxon-hub` or `polyaxon-agent` wrote to its log.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn log_of(&self, program: &'static str) -> Result<String> {
+        self.place.log(program)
     }
 }
 
 impl Drop for Services {
     fn drop(&mut self) {
-        let _ = kill(self.agent.take());
-        let _ = kill(self.hub.take());
         if std::thread::panicking() {
             // Test failures are read from this output.
             let log = self.log();
             let _ = std::io::Write::write_all(&mut std::io::stderr(), log.as_bytes());
         }
     }
-}
-
-fn resident(child: Option<&Child>) -> Result<u64> {
-    let id = child.context("it does not run")?.id();
-    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    let kibibytes: u64 = kibibytes.context("no VmRSS")?.parse()?;
-    Ok(kibibytes * 1024)
-}
-
-fn kill(child: Option<Child>) -> Result<()> {
-    let mut child = child.context("it does not run")?;
-    child.kill()?;
-    child.wait()?;
-    Ok(())
-}
-
-/// Reads standard output up to a line with `mark`, then keeps reading so that the pipe stays open.
-fn wait_for_line(child: &mut Child, mark: &'static str) -> Result<()> {
-    let stdout = child.stdout.take().context("no standard output")?;
-    let (sender, found) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if line.contains(mark) {
-                // Nobody listens any more once the first one was found.
-                let _ = sender.send(());
-            }
-        }
-    });
-    // An agent itself waits for a minute for a pod that shows whether user namespaces are real.
-    if found.recv_timeout(Duration::from_mins(2)).is_err() {
-        bail!(
-            "`{mark}` was not printed; exit status {:?}",
-            child.try_wait()?
-        );
-    }
-    Ok(())
 }
