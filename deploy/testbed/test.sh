@@ -6,8 +6,9 @@
 #   deploy/testbed/test.sh cluster [FILTER...]   only those on Kubernetes, see cluster.sh; needs root
 #
 # Where CI is set, a test that did not run is a failure. POLYAXON_E2E_CLUSTER is `testbed` for a cluster that is started
-# and ended here (what root gets), `existing`, see cluster.sh, or empty for none. POLYAXON_KANIKO_IMAGE names a real executor
-# image that takes the place of `kaniko-double`.
+# and ended here (what root gets), `existing`, see cluster.sh, or empty for none. POLYAXON_E2E_PLACE is where hub and agent of the
+# tests on a cluster run: `processes` beside it or, as the charts install them, in it (`charts`); without it, once each.
+# POLYAXON_KANIKO_IMAGE names a real executor image that takes the place of `kaniko-double`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source-path=SCRIPTDIR source=own-testbed.sh
@@ -54,18 +55,31 @@ workspace_tests() {
 engine_tests() {
     cargo_test --package polyaxon-e2e --lib --test engine -- --include-ignored "$@"
 }
+# cluster_tests_in PLACE [FILTER...]: with hub and agent as processes beside the cluster (`processes`), or as the charts install
+# them in it (`charts`).
+cluster_tests_in() {
+    local place=$1 left_out=()
+    shift
+    if [ "$place" = charts ]; then
+        # Agents of the charts, of which two run at once or one is killed: charts-cluster-builds.sh.
+        left_out=(--skip agents:: --skip kill::)
+    fi
+    # They wait for the cluster most of their time.
+    POLYAXON_E2E_PLACE=$place RUST_TEST_THREADS=${RUST_TEST_THREADS:-5} \
+        cargo_test --package polyaxon-e2e --test cluster -- --include-ignored "${left_out[@]}" "$@"
+}
 cluster_tests() {
-    local failed=0
+    local failed=0 place
     if [ $# -eq 0 ]; then
         deploy/testbed/charts-test.sh || failed=1
         deploy/testbed/charts-cluster-test.sh || failed=1
         [ "${POLYAXON_E2E_CLUSTER-}" = existing ] || deploy/testbed/first-hour-test.sh || failed=1
     fi
-    # They wait for the cluster most of their time.
-    RUST_TEST_THREADS=${RUST_TEST_THREADS:-5} \
-        cargo_test --package polyaxon-e2e --test cluster -- --include-ignored "$@" || failed=1
+    for place in ${POLYAXON_E2E_PLACE:-processes charts}; do
+        cluster_tests_in "$place" "$@" || failed=1
+    done
     # What is killed there is the cluster itself.
-    [ "${POLYAXON_E2E_CLUSTER-}" = existing ] ||
+    [ "${POLYAXON_E2E_CLUSTER-}" = existing ] || POLYAXON_E2E_PLACE=processes \
         cargo_test --package polyaxon-e2e --test cluster_outages -- --include-ignored "$@" || failed=1
     deploy/testbed/cluster-refusals.sh plx-e2e plx-agent || failed=1
     return "$failed"

@@ -1,33 +1,31 @@
-//! Hub and agent as processes, and namespaces of a real cluster in which the agent launches Jobs.
+//! Hub and agent, as processes or as our charts install them, and namespaces of a real cluster in which the agent launches Jobs.
 
+mod charts;
+mod deployed;
 mod namespace;
 mod outage;
+mod registry;
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use ureq::Agent;
 
+use self::deployed::Deployed;
 use self::namespace::variable;
 pub use self::namespace::{Namespace, kubectl};
 pub use self::outage::{Outage, SmallLogs};
 use crate::build::{check_lines, check_one_end, ended};
-use crate::command::{Output, eventually, run};
+use crate::command::{Output, eventually};
 use crate::services::Services;
 use crate::testbed::Testbed;
 
 /// Longest time that a command on the cluster, or an end that must come, may take.
 const LIMIT: Duration = Duration::from_mins(2);
-
-/// Types of manifests that images in the registries have.
-const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
-                         application/vnd.oci.image.manifest.v1+json";
 
 /// What an agent's file has beside what every test needs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,11 +42,38 @@ pub struct AgentFile<'a> {
     pub additional_namespaces: usize,
 }
 
-/// Hub and agent as processes, and namespaces with the secret of the registry; all of it goes when dropped.
+/// Where hub and agent run, as `POLYAXON_E2E_PLACE` says. A test need not know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// Processes of this machine, beside the cluster; what it says where nothing is said.
+    Processes,
+    /// In the cluster, as our charts install them; the command line comes through a port-forward.
+    Charts,
+}
+
+impl Where {
+    fn from_environment() -> Result<Self> {
+        let name = "POLYAXON_E2E_PLACE";
+        let place = std::env::var(name).unwrap_or_default();
+        Ok(match place.as_str() {
+            "" | "processes" => Self::Processes,
+            "charts" => Self::Charts,
+            _ => bail!("`{name}` is `{place}`: say `processes` or `charts`"),
+        })
+    }
+}
+
+/// Whether the cluster is that of the testbed, whose node is this machine.
+fn is_testbed() -> bool {
+    std::env::var("POLYAXON_E2E_CLUSTER").is_ok_and(|kind| kind == "testbed")
+}
+
+/// Hub and agent, and namespaces with the secret of the registry; all of it goes when dropped.
 ///
 /// The agent has the rights of the shipped Role, and no others.
 #[derive(Debug)]
 pub struct ClusterServices {
+    /// Before the namespaces: they would go on in them.
     services: Services,
     /// That of the agent, and the additional ones.
     namespaces: Vec<Namespace>,
@@ -71,6 +96,7 @@ impl ClusterServices {
     /// # Errors
     /// As for [`Self::start`].
     pub fn start_with(file: &AgentFile<'_>) -> Result<Self> {
+        let place = Where::from_environment()?;
         let registry = variable("POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY")?;
         let executor_image = match file.executor_image {
             Some(image) => image.to_owned(),
@@ -90,8 +116,12 @@ impl ClusterServices {
             had_outage: AtomicBool::new(false),
         };
         cluster.make_namespaces(1 + file.additional_namespaces)?;
-        std::fs::write(cluster.path("agent.yaml"), cluster.agent_file(file)?)?;
-        cluster.services.start_both()?;
+        match place {
+            Where::Processes => cluster.prepare_processes(file)?,
+            Where::Charts => cluster.install_charts(file)?,
+        }
+        let started = cluster.services.start_both();
+        started.with_context(|| cluster.log())?;
         Ok(cluster)
     }
 
@@ -110,18 +140,38 @@ impl ClusterServices {
             };
             let namespace = Namespace::create(&name)?;
             namespace.put_secrets(&self.testbed().registry, self.folder())?;
-            namespace.put_role(&home)?;
-            if number == 0 {
-                std::fs::write(self.path("agent.kubeconfig"), namespace.kubeconfig()?)?;
-            }
             self.namespaces.push(namespace);
         }
         Ok(())
     }
 
-    fn agent_file(&self, file: &AgentFile<'_>) -> Result<String> {
-        let mirror = variable("POLYAXON_E2E_CLUSTER_REGISTRY")?;
+    fn home(&self) -> Result<&Namespace> {
+        self.namespaces.first().context("there is no namespace yet")
+    }
+
+    fn prepare_processes(&self, file: &AgentFile<'_>) -> Result<()> {
+        let home = self.home()?;
+        for namespace in &self.namespaces {
+            namespace.put_role(home.name())?;
+        }
+        std::fs::write(self.path("agent.kubeconfig"), home.kubeconfig()?)?;
         let pod_image = variable("POLYAXON_E2E_CLUSTER_POD_IMAGE")?;
+        let own =
+            format!("    name: e2e\n    kubeconfig: agent.kubeconfig\n    podImage: {pod_image}\n");
+        std::fs::write(self.path("agent.yaml"), self.agent_file(file, &own)?)?;
+        Ok(())
+    }
+
+    fn install_charts(&mut self, file: &AgentFile<'_>) -> Result<()> {
+        let text = self.agent_file(file, "")?;
+        let deployed = Deployed::install(self.home()?.name(), self.folder(), &text)?;
+        self.services.run_in(deployed);
+        Ok(())
+    }
+
+    /// `own` are lines of `executor.kubernetes` that a chart would fill in.
+    fn agent_file(&self, file: &AgentFile<'_>, own: &str) -> Result<String> {
+        let mirror = variable("POLYAXON_E2E_CLUSTER_REGISTRY")?;
         let mut names = self.namespaces.iter().map(Namespace::name);
         let namespace = names.next().unwrap_or_default();
         let additional: Vec<&str> = names.collect();
@@ -142,10 +192,7 @@ registryMirrors: [{mirror}]
 insecureRegistries: [{mirror}]
 {settings}executor:
   kubernetes:
-    name: e2e
-    kubeconfig: agent.kubeconfig
-    podImage: {pod_image}
-    caBundle: {{configMap: authorities}}
+{own}    caBundle: {{configMap: authorities}}
 {executor}",
             additional = additional.join(", "),
             // The node of the testbed is this machine.
@@ -181,10 +228,7 @@ insecureRegistries: [{mirror}]
     /// # Errors
     /// It fails.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<Output> {
-        let Some(home) = self.namespaces.first() else {
-            anyhow::bail!("there is no namespace yet");
-        };
-        home.kubectl(arguments)
+        self.home()?.kubectl(arguments)
     }
 
     /// The objects of a kind that belong to a run.
@@ -208,8 +252,10 @@ insecureRegistries: [{mirror}]
     /// again at the latest when the value is dropped.
     ///
     /// # Errors
-    /// It is another cluster than that of the testbed, or there is no such service.
+    /// It is another cluster than that of the testbed, there is no such service, or hub and agent are in the cluster
+    /// themselves.
     pub fn without(&self, what: &'static str) -> Result<Outage> {
+        self.need_processes()?;
         self.had_outage.store(true, Ordering::Relaxed);
         Outage::begin(what)
     }
@@ -217,8 +263,9 @@ insecureRegistries: [{mirror}]
     /// Lets the kubelet rotate logs at this size (`256Ki`), until the value is dropped.
     ///
     /// # Errors
-    /// It is another cluster than that of the testbed, or the kubelet does not come up.
+    /// As for [`Self::without`].
     pub fn with_small_logs(&self, size: &str) -> Result<SmallLogs> {
+        self.need_processes()?;
         self.had_outage.store(true, Ordering::Relaxed);
         SmallLogs::begin(size)
     }
@@ -261,7 +308,7 @@ insecureRegistries: [{mirror}]
         if self.had_outage.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let log = std::fs::read_to_string(self.path("polyaxon-agent.log"))?;
+        let log = self.log_of("polyaxon-agent")?;
         let refused = log.lines().find(|line| line.contains("forbidden: User"));
         ensure!(
             refused.is_none(),
@@ -289,56 +336,6 @@ insecureRegistries: [{mirror}]
         left.retain(|name| !OURS.contains(&name.as_str()));
         Ok(left)
     }
-
-    /// Gives an image of the registry without a password another tag.
-    ///
-    /// # Errors
-    /// The registry does not have it, or does not want it.
-    pub fn tag(&self, repository: &str, tag: &str, other: &str) -> Result<()> {
-        let registry = variable("POLYAXON_E2E_CLUSTER_REGISTRY")?;
-        let url = |tag: &str| format!("http://{registry}/v2/{repository}/manifests/{tag}");
-        let agent = Agent::config_builder().proxy(None).build().new_agent();
-        let mut answer = agent.get(url(tag)).header("accept", MANIFESTS).call()?;
-        let kind = answer.headers().get("content-type").cloned();
-        let manifest = answer.body_mut().read_to_vec()?;
-        let kind = kind.context("the registry does not say what it has")?;
-        let put = agent.put(url(other)).header("content-type", kind);
-        put.send(&manifest[..])?;
-        Ok(())
-    }
-
-    /// The digest that the registry has for a tag; `None` when it has none.
-    ///
-    /// # Errors
-    /// The registry does not answer.
-    pub fn pushed_digest(&self, repository: &str, tag: &str) -> Result<Option<String>> {
-        let credentials = std::fs::read_to_string(variable("POLYAXON_E2E_CLUSTER_CREDENTIALS")?)?;
-        let authority = variable("POLYAXON_E2E_CLUSTER_CA")?;
-        let url = format!(
-            "https://{}/v2/{repository}/manifests/{tag}",
-            self.testbed().registry
-        );
-        let accept = format!("Accept: {MANIFESTS}");
-        let answer = run(
-            Command::new("curl")
-                .args([
-                    "--silent",
-                    "--head",
-                    "--noproxy",
-                    "*",
-                    "--cacert",
-                    &authority,
-                ])
-                .args(["--user", credentials.trim(), "--header", &accept, &url]),
-            LIMIT,
-        )?
-        .expect_status(0)?;
-        Ok(answer.stdout.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("docker-content-digest")
-                .then(|| value.trim().to_owned())
-        }))
-    }
 }
 
 impl Deref for ClusterServices {
@@ -352,12 +349,5 @@ impl Deref for ClusterServices {
 impl DerefMut for ClusterServices {
     fn deref_mut(&mut self) -> &mut Services {
         &mut self.services
-    }
-}
-
-impl Drop for ClusterServices {
-    fn drop(&mut self) {
-        // Before the namespaces: it would go on in them.
-        let _ = self.services.kill_agent();
     }
 }

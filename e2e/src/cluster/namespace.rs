@@ -84,9 +84,13 @@ impl Namespace {
         binding["roleRef"] =
             json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": AGENT});
         binding["subjects"] = json!([{"kind": "ServiceAccount", "name": AGENT, "namespace": home}]);
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": [role, binding]});
+        self.put(&json!({"apiVersion": "v1", "kind": "List", "items": [role, binding]}))
+    }
+
+    /// Makes an object, or those of a list.
+    pub(super) fn put(&self, object: &Value) -> Result<()> {
         let file = tempfile::NamedTempFile::new()?;
-        std::fs::write(file.path(), list.to_string())?;
+        std::fs::write(file.path(), object.to_string())?;
         self.kubectl(&["create", "-f", &file.path().display().to_string()])?;
         Ok(())
     }
@@ -133,8 +137,12 @@ impl Drop for Namespace {
 /// # Errors
 /// It fails.
 pub fn kubectl(arguments: &[&str]) -> Result<Output> {
-    let program = variable("POLYAXON_KUBECTL")?;
-    run(Command::new(program).args(arguments), LIMIT)?.expect_status(0)
+    run(kubectl_command()?.args(arguments), LIMIT)?.expect_status(0)
+}
+
+/// `kubectl` on the cluster, not started yet.
+pub(super) fn kubectl_command() -> Result<Command> {
+    Ok(Command::new(variable("POLYAXON_KUBECTL")?))
 }
 
 /// A variable of the cluster's testbed.

@@ -1,5 +1,5 @@
-//! End-to-end tests of the Kubernetes executor: hub and agent as processes, Jobs on a real cluster,
-//! a registry with TLS and a password.
+//! End-to-end tests of the Kubernetes executor: hub and agent beside a real cluster or, with `POLYAXON_E2E_PLACE=charts`, as our charts
+//! install them in it; a registry with TLS and a password.
 
 mod agents;
 mod classes;
