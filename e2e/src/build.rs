@@ -62,7 +62,7 @@ pub fn count_lines(text: &str) -> Result<usize> {
     let wanted: Vec<String> = (1..=seen.len())
         .map(|number| format!("line-{number}-end"))
         .collect();
-    ensure!(seen == wanted, "lines were lost or doubled: {seen:?}");
+    ensure!(seen == wanted, "lines were lost or doubled:\n{text}");
     Ok(seen.len())
 }
 

@@ -124,8 +124,8 @@ fn neither_log_nor_follower_miss_a_line_of_a_hub_that_is_killed() -> Result<()> 
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{:?}\n{stderr}", output.status);
-    check_lines(&stdout, FOLLOWED)?;
-    check_lines(&services.logs(&uuid)?, FOLLOWED)?;
+    check_lines(&services.logs(&uuid)?, FOLLOWED).context("the log")?;
+    check_lines(&stdout, FOLLOWED).context("the follower")?;
     check_one_end(&services, &uuid)
 }
 

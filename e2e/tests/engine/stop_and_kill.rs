@@ -9,8 +9,9 @@ use polyaxon_e2e::build::{
 use polyaxon_e2e::services::Services;
 use polyaxon_e2e::testbed::Testbed;
 
-/// Seconds from the first `starting` to the deadline of the runs that have one.
-const TIMEOUT: u64 = 6;
+/// Seconds from the first `starting` to the deadline of the runs that have one. The main container has to run before, on a machine
+/// that does much else.
+const TIMEOUT: u64 = 20;
 
 /// Where the agent dies, how long the build would take, and how a run ends that was to be stopped then.
 const MOMENTS: [(&str, &str, &str); 6] = [
