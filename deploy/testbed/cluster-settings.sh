@@ -41,3 +41,12 @@ cluster_fail() {
 cluster_owner() {
     { ip -oneline link show dev "$bridge" 2>/dev/null || true; } | sed -n 's/.* alias \([^ ]*\).*/\1/p'
 }
+
+# cluster_listens: whether any server of a cluster answers, wherever its files are.
+cluster_listens() {
+    local address
+    for address in "$plain_registry" "$private_registry" "${api_server#https://}"; do
+        ! (exec 3<>"/dev/tcp/${address%:*}/${address#*:}") 2>/dev/null || return 0
+    done
+    return 1
+}

@@ -133,6 +133,8 @@ built() {
 
 "$here/install.sh" build test images cluster
 export POLYAXON_CLUSTER_BASE_IMAGES=${POLYAXON_CLUSTER_BASE_IMAGES:-small python}
+# Ends what is left of a cluster whose processes were killed, and no other.
+"$here/cluster.sh" down
 [ -z "$(ip -oneline link show dev plxtest0 2>/dev/null)" ] || fail "a cluster is up: end it first"
 snapshot >"$work/before"
 
@@ -270,9 +272,9 @@ fi
 ok "up again after $seconds s"
 kubectl run sleeper --image=busybox:1.36 --restart=Never -- sleep 3600 >/dev/null
 kubectl wait --for=condition=Ready pod/sleeper --timeout=30s >/dev/null
-"$here/cluster.sh" stop kubelet containerd proxy etcd kube-apiserver controller-manager scheduler dns
-"$here/cluster.sh" down
-compare "down after a crash"
+"$here/cluster.sh" stop kubelet containerd proxy etcd kube-apiserver controller-manager scheduler dns registry-plain registry-private
+POLYAXON_TESTBED_DIR=$work/other "$here/cluster.sh" down
+compare "another testbed's down after a crash of everything"
 "$here/cluster.sh" down
 compare "down twice"
 echo "cluster-test: took $SECONDS s" >&2

@@ -99,10 +99,33 @@ images() {
     export POLYAXON_E2E_CLUSTER_POD_IMAGE=$pod_image POLYAXON_E2E_CLUSTER_EXECUTOR_IMAGE=$executor_image
 }
 
+# One `up` or `down` of a machine at a time. A folder that is always there, so nothing is left behind.
+lock() {
+    [ -z "${POLYAXON_CLUSTER_LOCKED-}" ] || return 0
+    exec {lock}</run/lock
+    if ! flock --nonblock "$lock"; then
+        say "waiting for another \`$(basename "$0")\` of this machine"
+        flock --timeout 600 "$lock" || cluster_fail "it did not end within ten minutes"
+    fi
+    export POLYAXON_CLUSTER_LOCKED=yes
+}
+
+# A machine that was killed with everything on it, but not started anew, still has the network of its
+# cluster, and the settings.
+end_killed() {
+    local owner
+    owner=$(cluster_owner)
+    [ -n "$owner" ] && [ "$owner" != "$cluster_dir" ] && ! cluster_listens || return 0
+    say "the processes of the cluster in \`$owner\` were killed: ending what is left of it"
+    POLYAXON_TESTBED_DIR=$(dirname "$owner") "$here/cluster.sh" down
+}
+
 up() {
     local owner seconds=$SECONDS
     need_root
     build
+    lock
+    end_killed
     owner=$(cluster_owner)
     if [ -n "$owner" ] && [ "$owner" != "$cluster_dir" ]; then
         cluster_fail "this machine has one already, its files are in \`$owner\`: end it with" \
@@ -154,6 +177,8 @@ everything_runs() {
 down() {
     local owner
     need_root
+    lock
+    end_killed
     owner=$(cluster_owner)
     # What another testbed has on this machine is not ours to end.
     [ -z "$owner" ] || [ "$owner" = "$cluster_dir" ] || return 0
