@@ -61,8 +61,8 @@ cluster_tests_in() {
     local place=$1 left_out=()
     shift
     if [ "$place" = charts ]; then
-        # Agents of the charts, of which two run at once or one is killed: charts-cluster-builds.sh.
-        left_out=(--skip agents:: --skip kill::)
+        # Agents of the charts, of which two run at once: charts-cluster-builds.sh.
+        left_out=(--skip agents::)
     fi
     # They wait for the cluster most of their time.
     POLYAXON_E2E_PLACE=$place RUST_TEST_THREADS=${RUST_TEST_THREADS:-5} \
