@@ -7,6 +7,7 @@
 mod container;
 mod expand;
 mod failure;
+mod followed;
 mod host_folders;
 mod images;
 mod inventory;
@@ -223,11 +224,12 @@ impl Executor for EngineExecutor {
         container: &str,
         follow: bool,
     ) -> BoxStream<'static, Result<LogPiece, ExecutorError>> {
-        output::pieces(
-            self.docker.clone(),
-            container::name_of(key, container),
-            follow,
-        )
+        let name = container::name_of(key, container);
+        if follow {
+            followed::until_the_end(self.docker.clone(), name)
+        } else {
+            output::pieces(&self.docker, &name)
+        }
     }
 
     async fn read_file(
