@@ -57,7 +57,7 @@ pub use self::options::KubernetesOptions;
 use self::output::Source;
 use self::pace::Pace;
 use self::turns::Turns;
-use self::user_namespaces::Shown;
+use self::user_namespaces::{Shown, TIDY};
 use super::{Created, Executor, ExecutorError, Found, LogPiece, Sights, Turn};
 use crate::attempt::AttemptKey;
 use crate::config::UserNamespaces;
@@ -131,6 +131,19 @@ impl KubernetesExecutor {
                     return;
                 };
                 executor.sweep().await;
+            }
+        });
+        let weak = Arc::downgrade(&executor);
+        tasks.spawn(async move {
+            let mut probes = HashSet::new();
+            loop {
+                tokio::time::sleep(TIDY).await;
+                let Some(executor) = weak.upgrade() else {
+                    return;
+                };
+                if let Err(error) = executor.remove_old_probes(&mut probes).await {
+                    tracing::debug!(%error, "probes may be left");
+                }
             }
         });
         drop(tasks);

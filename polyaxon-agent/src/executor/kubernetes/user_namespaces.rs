@@ -1,10 +1,11 @@
 //! Whether a pod that asks for a user namespace gets one: old nodes ignore the field, so a pod
 //! has to show it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, LogParams, PostParams};
+use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use serde_json::json;
 
 use super::failure::said;
@@ -15,6 +16,12 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// Time between two looks at the pod.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Time between two looks at what is left of processes that were killed; longer than any probe is wanted.
+pub(super) const TIDY: Duration = Duration::from_mins(2);
+
+/// Label: which agent asks.
+const PROBE: &str = "operation.polyaxon.com/probe";
 
 /// What the pod runs.
 const COMMAND: [&str; 3] = ["/bin/sh", "-c", "cat /proc/self/uid_map"];
@@ -42,7 +49,8 @@ impl KubernetesExecutor {
             self.options.agent,
             unique.get(..8).unwrap_or("0")
         );
-        let pod = probe(&name, image, node).map_err(|error| error.to_string())?;
+        let pod =
+            probe(&name, &self.options.agent, image, node).map_err(|error| error.to_string())?;
         let pods = self.pods(&self.options.namespace);
         let created = pods
             .create(&PostParams::default(), &pod)
@@ -55,6 +63,28 @@ impl KubernetesExecutor {
         }
         seen.map_err(|_| format!("the pod `{name}` did not end within a minute"))?
             .map_err(|error| error.to_string())
+    }
+
+    /// Removes the probes that were there at the last call already: who made them was killed meanwhile.
+    pub(super) async fn remove_old_probes(
+        &self,
+        before: &mut HashSet<String>,
+    ) -> Result<(), ExecutorError> {
+        let pods = self.pods(&self.options.namespace);
+        let ours = ListParams::default().labels(&format!("{PROBE}={}", self.options.agent));
+        let found = self.pace.call(|| pods.list(&ours)).await;
+        let found = found.map_err(super::unavailable("looking for probes"))?;
+        let mut there = HashSet::new();
+        for pod in found.items {
+            let uid = pod.metadata.uid.clone().unwrap_or_default();
+            if before.contains(&uid) {
+                let now = DeleteParams::default().grace_period(0);
+                self.delete(&pods, &pod.metadata, now).await?;
+            }
+            there.insert(uid);
+        }
+        *before = there;
+        Ok(())
     }
 
     async fn wait_for_probe(&self, name: &str) -> Result<Shown, ExecutorError> {
@@ -93,9 +123,14 @@ impl KubernetesExecutor {
 
 /// A pod that every level of Pod Security admits. One for a certain node goes there past the
 /// scheduler, whatever else keeps pods away.
-fn probe(name: &str, image: &str, node: Option<&str>) -> Result<Pod, serde_json::Error> {
+fn probe(
+    name: &str,
+    agent: &str,
+    image: &str,
+    node: Option<&str>,
+) -> Result<Pod, serde_json::Error> {
     serde_json::from_value(json!({
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "polyaxon"}},
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "polyaxon", PROBE: agent}},
         "spec": {
             "hostUsers": false,
             "nodeName": node,
@@ -133,7 +168,47 @@ fn is_mapped(map: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::Method;
+
+    use super::super::fake_api;
     use super::*;
+
+    #[tokio::test]
+    async fn a_probe_whose_process_was_killed_is_removed_and_one_in_use_is_not() {
+        const LOOKS: [&[&str]; 3] = [&["a"], &["a", "b"], &["b"]];
+        let asked = Arc::new(Mutex::new((0, String::new())));
+        let server = Arc::clone(&asked);
+        let client = fake_api::client(move |request| {
+            let mut asked = server.lock().expect("no panic");
+            let uri = request.uri();
+            let answer = if request.method() == Method::DELETE {
+                let name = uri.path().rsplit('/').next().unwrap_or_default();
+                asked.1.push_str(name);
+                json!({"metadata": {"name": name}})
+            } else {
+                let query = uri.query().unwrap_or_default();
+                assert!(query.contains("probe%3Dme"), "{query}");
+                let pods = LOOKS[asked.0].iter();
+                asked.0 += 1;
+                let pods: Vec<_> = pods
+                    .map(|name| json!({"metadata": {"name": name, "uid": format!("of-{name}")}}))
+                    .collect();
+                json!({"items": pods, "metadata": {}})
+            };
+            async move { (200, answer) }
+        });
+        let executor = fake_api::executor(client);
+        let mut before = HashSet::new();
+        for wanted in ["", "a", "ab"] {
+            executor
+                .remove_old_probes(&mut before)
+                .await
+                .expect("removed");
+            assert_eq!(asked.lock().expect("no panic").1, wanted);
+        }
+    }
 
     #[test]
     fn root_outside_is_no_user_namespace() {
@@ -146,7 +221,7 @@ mod tests {
             assert_eq!(is_mapped(map), mapped, "{map}");
         }
         for node in [None, Some("one")] {
-            let pod = probe("a", "i:1", node).expect("a pod");
+            let pod = probe("a", "me", "i:1", node).expect("a pod");
             let spec = pod.spec.expect("a spec");
             assert_eq!(spec.host_users, Some(false));
             assert_eq!(spec.node_name.as_deref(), node);
