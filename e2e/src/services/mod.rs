@@ -128,11 +128,6 @@ impl Services {
         self.place = Box::new(place);
     }
 
-    /// Fails where hub and agent are no processes of this machine.
-    pub(crate) fn need_processes(&self) -> Result<()> {
-        self.place.processes().map(|_| ())
-    }
-
     /// Starts the hub, makes the agent's token and starts the agent.
     ///
     /// # Errors

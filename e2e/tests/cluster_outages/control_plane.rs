@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use polyaxon_e2e::build::wait_for_text;
+use anyhow::{Result, anyhow};
+use polyaxon_e2e::build::{END, wait_for_text};
 use polyaxon_e2e::cluster::ClusterServices;
+use polyaxon_e2e::command::eventually;
 
 use crate::lines;
 
@@ -18,8 +19,13 @@ fn a_restart_of_the_api_server_costs_no_build() -> Result<()> {
     let running = cluster.queue(&lines("running", LINES))?;
     wait_for_text(&cluster, &running, "line-3-end")?;
     let outage = cluster.without("kube-apiserver")?;
-    let queued = cluster.queue(&lines("queued", 3))?;
-    outage.end()?;
+    let queued = std::thread::scope(|scope| {
+        // A command line whose way to the hub leads through the API server has to try again.
+        let queueing = scope.spawn(|| eventually(END, || cluster.queue(&lines("queued", 3))));
+        std::thread::sleep(Duration::from_secs(3));
+        outage.end()?;
+        queueing.join().map_err(|_| anyhow!("queueing panicked"))?
+    })?;
     // One that cannot renew its Lease ends, and is started again by whoever watches over it.
     cluster.start_agent_if_ended()?;
     cluster.check_whole(&running, LINES)?;
