@@ -17,6 +17,9 @@ use super::{LIMIT, is_testbed};
 use crate::command::eventually;
 use crate::services::{Place, Running, free_port, send, wait_for_line};
 
+/// Longest time until a port-forward says that it forwards.
+const FORWARD: Duration = Duration::from_secs(15);
+
 /// Selects the pods of both.
 const OURS: &str = "app.kubernetes.io/part-of=polyaxon";
 
@@ -180,6 +183,13 @@ impl Deployed {
         {
             return Ok(());
         }
+        // One that begins while the kubelet is restarted hears nothing for minutes.
+        let begun = eventually(LIMIT, || self.begin_forward())?;
+        *forward = Some(begun);
+        Ok(())
+    }
+
+    fn begin_forward(&self) -> Result<Running> {
         let ports = format!("{}:8000", self.port);
         let begun = self
             .kubectl_command()?
@@ -188,8 +198,9 @@ impl Deployed {
             .stdout(Stdio::piped())
             .stderr(self.append("port-forward")?)
             .spawn()?;
-        let begun = forward.insert(Running(begun));
-        wait_for_line(&mut begun.0, "Forwarding from").context("kubectl port-forward")
+        let mut begun = Running(begun);
+        wait_for_line(&mut begun.0, "Forwarding from", FORWARD).context("kubectl port-forward")?;
+        Ok(begun)
     }
 
     /// What the cluster and both say, for whoever looks for the reason.

@@ -14,6 +14,10 @@ use super::Place;
 use crate::command::eventually;
 use crate::testbed::Testbed;
 
+/// Longest time until one of both is ready: an agent itself waits for a minute for a pod that shows whether user
+/// namespaces are real.
+const START: Duration = Duration::from_mins(2);
+
 /// Both, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Processes {
@@ -94,7 +98,7 @@ impl Processes {
 
     fn agent_on(&self, data_dir: &str, failpoint: Option<&str>) -> Result<Child> {
         let mut agent = self.spawn_agent(data_dir, failpoint)?;
-        match wait_for_line(&mut agent, "agent ready") {
+        match wait_for_line(&mut agent, "agent ready", START) {
             Ok(()) => Ok(agent),
             Err(error) => {
                 kill(Some(agent))?;
@@ -130,7 +134,7 @@ impl Place for Processes {
         let listen = format!("127.0.0.1:{}", self.port);
         let arguments = ["--listen", &listen, "--data-dir", "hub", "--print-address"];
         let mut hub = self.spawn("polyaxon-hub", &arguments, None)?;
-        let line = wait_for_line(&mut hub, "http");
+        let line = wait_for_line(&mut hub, "http", START);
         self.hub = Some(hub);
         line
     }
@@ -255,7 +259,7 @@ fn kill(child: Option<Child>) -> Result<()> {
 }
 
 /// Reads standard output up to a line with `mark`, then keeps reading so that the pipe stays open.
-pub(crate) fn wait_for_line(child: &mut Child, mark: &'static str) -> Result<()> {
+pub(crate) fn wait_for_line(child: &mut Child, mark: &'static str, limit: Duration) -> Result<()> {
     let stdout = child.stdout.take().context("no standard output")?;
     let (sender, found) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -266,8 +270,7 @@ pub(crate) fn wait_for_line(child: &mut Child, mark: &'static str) -> Result<()>
             }
         }
     });
-    // An agent itself waits for a minute for a pod that shows whether user namespaces are real.
-    if found.recv_timeout(Duration::from_mins(2)).is_err() {
+    if found.recv_timeout(limit).is_err() {
         bail!(
             "`{mark}` was not printed; exit status {:?}",
             child.try_wait()?
