@@ -17,22 +17,24 @@ use super::failure::{settled, unavailable};
 use super::output::{Pieces, pieces};
 use crate::executor::{ExecutorError, LogPiece};
 
-/// Looks are this many times as far apart as one takes, but not farther than [`LONGEST`].
+/// Looks are this many times as far apart as one takes, but not farther than [`Pace::longest`].
 const SPARED: u32 = 10;
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// When a container's output is looked at.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     /// Looks are at least so far apart. Longer than a write of a line can stop half-way.
     pause: Duration,
-    /// A bell that is silent for so long is not trusted.
+    /// A bell that is silent for so long may have missed the end of the container.
     silence: Duration,
+    /// Looks are at most so far apart, whatever the bell says.
+    longest: Duration,
 }
 
 const PACE: Pace = Pace {
     pause: Duration::from_millis(500),
     silence: Duration::from_secs(5),
+    longest: Duration::from_secs(30),
 };
 
 /// Output from its start until the container has ended.
@@ -93,7 +95,7 @@ impl Followed {
     async fn next(&mut self) -> Result<Option<LogPiece>, ExecutorError> {
         while !self.ended {
             if self.look.is_none() {
-                self.wait().await;
+                self.wait().await?;
                 self.look = Some(Look::begin(&self.docker, &self.container).await?);
             }
             let Some(look) = &mut self.look else { continue };
@@ -112,19 +114,20 @@ impl Followed {
     }
 
     /// Until it is time for another look.
-    async fn wait(&mut self) {
-        let Some(rest) = self.rest else { return };
+    async fn wait(&mut self) -> Result<(), ExecutorError> {
+        let Some(rest) = self.rest else {
+            return Ok(());
+        };
         let mut bell = match self.bell.take() {
             Some(bell) => bell,
             None => bell(&self.docker, &self.container),
         };
         // Whether what is held is whole shows by itself.
-        if self.held.is_none() {
-            let silence = self.pace.silence.max(rest);
-            if tokio::time::timeout(silence, bell.changed()).await.is_err() {
-                self.bell = Some(bell);
-                return;
-            }
+        if self.held.is_none()
+            && !rings(&mut bell, &self.docker, &self.container, self.pace).await?
+        {
+            self.bell = Some(bell);
+            return Ok(());
         }
         tokio::time::sleep(self.pace.pause).await;
         // What it rings for until then is in the next look. It ends with the container.
@@ -133,12 +136,13 @@ impl Followed {
         if tokio::time::timeout(rest, end).await.is_err() {
             self.bell = Some(bell);
         }
+        Ok(())
     }
 
     /// The last piece, if it is whole.
     fn end_look(&mut self) -> Option<(u64, LogPiece)> {
         let look = self.look.take()?;
-        let rest = (look.spent * SPARED).min(LONGEST);
+        let rest = (look.spent * SPARED).min(self.pace.longest);
         self.rest = Some(rest.max(self.pace.pause));
         self.ended = !look.is_running;
         let last = look.ahead.map(|piece| (look.read, piece));
@@ -189,6 +193,28 @@ impl Look {
 
 fn length(piece: &LogPiece) -> u64 {
     piece.data.len() as u64
+}
+
+/// Whether it rang, or broke. It did not when the container has ended, or when it is time for a look whatever it says.
+async fn rings(
+    bell: &mut watch::Receiver<()>,
+    docker: &Docker,
+    container: &str,
+    pace: Pace,
+) -> Result<bool, ExecutorError> {
+    let begun = Instant::now();
+    while begun.elapsed() < pace.longest {
+        if tokio::time::timeout(pace.silence, bell.changed())
+            .await
+            .is_ok()
+        {
+            return Ok(true);
+        }
+        if !is_running(docker, container).await? {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Changes when there is output, also once at its beginning if there was.
@@ -313,7 +339,8 @@ mod tests {
         let docker = Docker::connect_with_unix(path, 120, &super::super::API).expect("a client");
         let pace = Pace {
             pause: Duration::from_millis(5),
-            silence: Duration::from_millis(20),
+            silence: Duration::from_millis(10),
+            longest: Duration::from_millis(20),
         };
         let pieces: Vec<LogPiece> = paced(docker, "main".to_owned(), pace)
             .try_collect()
