@@ -3,6 +3,7 @@
 use polyaxon_agent::config::UserNamespaces;
 use polyaxon_agent::executor::{Executor, Isolation, Observation};
 use polyaxon_agent::planning::BuildPlan;
+use serde_json::Value;
 
 use crate::cluster::{Cluster, connect};
 
@@ -32,6 +33,30 @@ async fn a_build_is_in_a_user_namespace_where_a_pod_has_shown_that_it_is_real() 
     assert_eq!(pods["items"][0]["spec"]["hostUsers"], false);
     let left = cluster.kubectl(&["get", "pods", "-o", "name"]);
     assert_eq!(left.lines().count(), 1, "a probe is left: {left}");
+    cluster.executor.stop(&watch.key).await.expect("stopped");
+    watch.ending().await;
+    cluster.executor.remove(&watch.key).await.expect("removed");
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster of the testbed"]
+async fn a_build_asks_for_no_user_namespace_that_nothing_has_shown() {
+    let cluster = Cluster::start().await;
+    cluster.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
+    let applies = "--for=jsonpath={.status.hard.pods}=0";
+    cluster.kubectl(&["wait", "quota/none", applies, "--timeout=30s"]);
+    cluster.executor.prepare().await;
+    cluster.kubectl(&["delete", "quota", "none"]);
+    let mut plan = cluster.plan("exec sleep 20");
+    plan.build = Some(BuildPlan {
+        pushes: false,
+        ..BuildPlan::default()
+    });
+    let mut watch = cluster.launch(plan).await;
+    assert_eq!(watch.isolation().await, Isolation::DroppedCapabilities);
+    let selector = format!("operation.polyaxon.com/uuid={}", watch.key.run);
+    let pods = cluster.json(&["get", "pods", "-l", &selector]);
+    assert_eq!(pods["items"][0]["spec"]["hostUsers"], Value::Null);
     cluster.executor.stop(&watch.key).await.expect("stopped");
     watch.ending().await;
     cluster.executor.remove(&watch.key).await.expect("removed");

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use bollard::Docker;
+use bollard::models::ContainerStateStatusEnum;
 use bollard::query_parameters::{InspectContainerOptions, LogsOptionsBuilder};
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
@@ -23,7 +24,7 @@ const SPARED: u32 = 10;
 /// When a container's output is looked at.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
-    /// Looks are at least so far apart. Longer than a write of a line can stop half-way.
+    /// Looks are at least so far apart. Longer than Linux holds up a write half-way, which is 200 ms.
     pause: Duration,
     /// A bell that is silent for so long may have missed the end of the container.
     silence: Duration,
@@ -32,7 +33,7 @@ struct Pace {
 }
 
 const PACE: Pace = Pace {
-    pause: Duration::from_millis(500),
+    pause: Duration::from_millis(250),
     silence: Duration::from_secs(5),
     longest: Duration::from_secs(30),
 };
@@ -50,6 +51,7 @@ fn paced(docker: Docker, container: String, pace: Pace) -> Pieces {
         bell: None,
         look: None,
         rest: None,
+        first_at_ns: None,
         given: 0,
         held: None,
         ended: false,
@@ -70,6 +72,8 @@ struct Followed {
     look: Option<Look>,
     /// Time until the next look; `None` before the first.
     rest: Option<Duration>,
+    /// Time of the first piece.
+    first_at_ns: Option<i64>,
     /// Bytes of output that were given out.
     given: u64,
     /// What stood last, and what was before it.
@@ -103,7 +107,13 @@ impl Followed {
             let piece = look.pieces.next().await.transpose()?;
             look.spent += begun.elapsed();
             let found = match piece {
-                Some(piece) => look.pass(piece),
+                Some(piece) => {
+                    let at_ns = *self.first_at_ns.get_or_insert(piece.at_ns);
+                    if look.ahead.is_none() && piece.at_ns != at_ns {
+                        return Err(rotated());
+                    }
+                    look.pass(piece)
+                }
                 None => self.end_look(),
             };
             if let Some(fresh) = found.and_then(|(read, piece)| self.fresh(read, &piece)) {
@@ -130,11 +140,13 @@ impl Followed {
             return Ok(());
         }
         tokio::time::sleep(self.pace.pause).await;
-        // What it rings for until then is in the next look. It ends with the container.
+        // What it rings for until then is in the next look. It ends with the container, or breaks.
+        let due = Instant::now() + rest.saturating_sub(self.pace.pause);
         let end = async { while bell.changed().await.is_ok() {} };
-        let rest = rest.saturating_sub(self.pace.pause);
-        if tokio::time::timeout(rest, end).await.is_err() {
+        if tokio::time::timeout_at(due, end).await.is_err() {
             self.bell = Some(bell);
+        } else if is_running(&self.docker, &self.container).await? {
+            tokio::time::sleep_until(due).await;
         }
         Ok(())
     }
@@ -246,7 +258,21 @@ async fn is_running(docker: &Docker, container: &str) -> Result<bool, ExecutorEr
     let found = settled(|| docker.inspect_container(container, None::<InspectContainerOptions>))
         .await
         .map_err(unavailable("looking at a container"))?;
-    Ok(found.state.and_then(|state| state.running) == Some(true))
+    let state = found.state.unwrap_or_default();
+    // One that is being stopped writes on.
+    Ok(state.running == Some(true)
+        || matches!(
+            state.status,
+            Some(ContainerStateStatusEnum::PAUSED | ContainerStateStatusEnum::STOPPING)
+        ))
+}
+
+/// Who starts over finds out what is missing by the times.
+fn rotated() -> ExecutorError {
+    ExecutorError::Unavailable {
+        action: "reading the log".to_owned(),
+        reason: "the engine has dropped its beginning".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -259,7 +285,6 @@ mod tests {
     use axum::extract::{Query, State};
     use axum::http::Uri;
     use axum::response::{IntoResponse, Response};
-    use futures::TryStreamExt;
 
     use super::*;
 
@@ -278,14 +303,16 @@ mod tests {
         bell: Bell,
         /// What there is at each look; the container has ended at the last.
         looks: &'static [&'static [&'static str]],
+        /// From this one on its beginning is another one.
+        rotated: usize,
         /// How many there were.
         looked: Mutex<usize>,
     }
 
-    fn frames(lines: &[&str]) -> Vec<u8> {
+    fn frames(lines: &[&str], second: u8) -> Vec<u8> {
         let mut body = Vec::new();
         for line in lines {
-            let line = format!("1970-01-01T00:00:01Z {line}");
+            let line = format!("1970-01-01T00:00:0{second}Z {line}");
             body.extend([1, 0, 0, 0]);
             body.extend(u32::try_from(line.len()).expect("short").to_be_bytes());
             body.extend(line.as_bytes());
@@ -306,13 +333,14 @@ mod tests {
         if query.get("follow").is_none_or(|follow| follow != "true") {
             let mut looked = engine.looked.lock().expect("a number");
             let look = engine.looks.get(*looked).expect("no look after the end");
+            let second = if *looked < engine.rotated { 1 } else { 2 };
             *looked += 1;
-            return frames(look).into_response();
+            return frames(look, second).into_response();
         }
-        let line = || Ok::<_, std::io::Error>(Bytes::from(frames(&["anything\n"])));
+        let line = || Ok::<_, std::io::Error>(Bytes::from(frames(&["anything\n"], 1)));
         match engine.bell {
             Bell::Silent => Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
-            Bell::BreaksOff => Body::from(frames(&["anything\n"])),
+            Bell::BreaksOff => Body::from(frames(&["anything\n"], 1)),
             Bell::Rings => {
                 let lines = stream::unfold((), move |()| async move {
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -325,11 +353,23 @@ mod tests {
     }
 
     async fn read(bell: Bell, looks: &'static [&'static [&'static str]]) -> String {
+        let (text, error) = read_rotated(bell, looks, usize::MAX).await;
+        assert_eq!(error, None);
+        text
+    }
+
+    /// What comes, and the error at its end.
+    async fn read_rotated(
+        bell: Bell,
+        looks: &'static [&'static [&'static str]],
+        rotated: usize,
+    ) -> (String, Option<String>) {
         let folder = tempfile::tempdir().expect("folder");
         let socket = folder.path().join("engine.sock");
         let engine = Arc::new(Engine {
             bell,
             looks,
+            rotated,
             looked: Mutex::default(),
         });
         let routes = Router::new().fallback(answer).with_state(engine);
@@ -342,13 +382,16 @@ mod tests {
             silence: Duration::from_millis(10),
             longest: Duration::from_millis(20),
         };
-        let pieces: Vec<LogPiece> = paced(docker, "main".to_owned(), pace)
-            .try_collect()
-            .await
-            .expect("pieces");
+        let mut pieces = paced(docker, "main".to_owned(), pace);
+        let (mut text, mut error) = (Vec::new(), None);
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => text.extend(piece.data),
+                Err(found) => error = Some(found.to_string()),
+            }
+        }
         serving.abort();
-        let text: Vec<u8> = pieces.iter().flat_map(|piece| piece.data.clone()).collect();
-        String::from_utf8(text).expect("text")
+        (String::from_utf8(text).expect("text"), error)
     }
 
     #[tokio::test]
@@ -379,5 +422,16 @@ mod tests {
             let wanted = looks.concat().concat();
             assert_eq!(read(Bell::Silent, looks).await, wanted);
         }
+    }
+
+    #[tokio::test]
+    async fn who_follows_a_log_that_is_rotated_has_to_start_over() {
+        let looks = &[
+            &["one\n", "two\n", "three\n"] as &[&str],
+            &["two\n", "three\n", "four\n"],
+        ];
+        let (text, error) = read_rotated(Bell::Silent, looks, 1).await;
+        assert_eq!(text, "one\ntwo\n");
+        assert!(error.is_some_and(|error| error.contains("dropped its beginning")));
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn executor(client: Client) -> KubernetesExecutor {
         turns: Turns::new(1),
         lanes: Lanes::new(&nowhere, 1).expect("a client"),
         user_namespaces: AtomicBool::new(false),
+        asks_again: AtomicBool::new(false),
         nodes: Nodes::default(),
         live: Mutex::default(),
         tasks: Mutex::default(),

@@ -77,6 +77,8 @@ pub struct KubernetesExecutor {
     lanes: Lanes,
     /// Whether builds ask for a user namespace of their own.
     user_namespaces: AtomicBool,
+    /// Whether a cluster gives them any has been asked, and is not known yet.
+    asks_again: AtomicBool,
     /// Which nodes really give a pod its own.
     nodes: Nodes,
     /// Attempts that are being watched.
@@ -115,6 +117,7 @@ impl KubernetesExecutor {
             turns,
             lanes,
             user_namespaces: AtomicBool::new(probing == UserNamespaces::Always),
+            asks_again: AtomicBool::new(false),
             nodes: Nodes::default(),
             live: Mutex::default(),
             tasks: Mutex::new(tasks),
@@ -144,6 +147,9 @@ impl KubernetesExecutor {
                 if let Err(error) = executor.remove_old_probes(&mut probes).await {
                     tracing::debug!(%error, "probes may be left");
                 }
+                if executor.asks_again.load(Ordering::Relaxed) {
+                    executor.prepare().await;
+                }
             }
         });
         drop(tasks);
@@ -159,9 +165,13 @@ impl KubernetesExecutor {
             Ok(Shown { node, real }) => {
                 self.user_namespaces.store(real, Ordering::Relaxed);
                 self.nodes.learn(&node, real);
+                self.asks_again.store(false, Ordering::Relaxed);
                 tracing::info!(node, real, "user namespaces");
             }
-            Err(reason) => tracing::warn!(reason, "builds get no user namespaces"),
+            Err(reason) => {
+                self.asks_again.store(true, Ordering::Relaxed);
+                tracing::warn!(reason, "builds get no user namespaces for now");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use serde_json::json;
 
@@ -52,17 +53,15 @@ impl KubernetesExecutor {
         let pod =
             probe(&name, &self.options.agent, image, node).map_err(|error| error.to_string())?;
         let pods = self.pods(&self.options.namespace);
-        let created = pods
-            .create(&PostParams::default(), &pod)
-            .await
-            .map_err(|error| said(&error))?;
+        let how = PostParams::default();
+        let created = self.pace.call(|| pods.create(&how, &pod)).await;
+        let created = created.map_err(|error| said(&error))?;
         let seen = tokio::time::timeout(LIMIT, self.wait_for_probe(&name)).await;
         let now = DeleteParams::default().grace_period(0);
         if let Err(error) = self.delete(&pods, &created.metadata, now).await {
             tracing::debug!(pod = name, %error, "a probe is left");
         }
         seen.map_err(|_| format!("the pod `{name}` did not end within a minute"))?
-            .map_err(|error| error.to_string())
     }
 
     /// Removes the probes that were there at the last call already: who made them was killed meanwhile.
@@ -87,38 +86,39 @@ impl KubernetesExecutor {
         Ok(())
     }
 
-    async fn wait_for_probe(&self, name: &str) -> Result<Shown, ExecutorError> {
+    /// Returns when the pod has ended. An API server that does not answer is asked again.
+    async fn wait_for_probe(&self, name: &str) -> Result<Shown, String> {
         let pods = self.pods(&self.options.namespace);
         loop {
-            let pod = pods
-                .get(name)
-                .await
-                .map_err(super::unavailable("looking at the probe"))?;
-            let status = pod.status.unwrap_or_default();
-            match status.phase.as_deref() {
-                Some("Succeeded") => {
-                    let map = pods
-                        .logs(name, &LogParams::default())
-                        .await
-                        .map_err(super::unavailable("reading the probe"))?;
-                    return Ok(Shown {
-                        node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
-                        real: is_mapped(&map),
-                    });
-                }
-                Some("Failed") => {
-                    return Err(ExecutorError::Unavailable {
-                        action: format!("running the pod `{name}`"),
-                        reason: status
-                            .message
-                            .or(status.reason)
-                            .unwrap_or_else(|| "it failed".to_owned()),
-                    });
-                }
-                _ => tokio::time::sleep(LOOK).await,
+            match look(&pods, name).await {
+                Ok(Some(shown)) => return shown,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(pod = name, %error, "the probe cannot be seen"),
             }
+            tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+/// What the pod has shown, or why it has not; `None`: it has not ended.
+async fn look(pods: &Api<Pod>, name: &str) -> Result<Option<Result<Shown, String>>, kube::Error> {
+    let pod = pods.get(name).await?;
+    let status = pod.status.unwrap_or_default();
+    Ok(match status.phase.as_deref() {
+        Some("Succeeded") => {
+            let map = pods.logs(name, &LogParams::default()).await?;
+            Some(Ok(Shown {
+                node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
+                real: is_mapped(&map),
+            }))
+        }
+        Some("Failed") => {
+            let reason = status.message.or(status.reason);
+            let reason = reason.unwrap_or_else(|| "it failed".to_owned());
+            Some(Err(format!("the pod `{name}`: {reason}")))
+        }
+        _ => None,
+    })
 }
 
 /// A pod that every level of Pod Security admits. One for a certain node goes there past the
