@@ -39,7 +39,7 @@ cluster_fail() {
 
 # cluster_owner: folder of the testbed whose cluster is up on this machine, or was not taken down.
 cluster_owner() {
-    { ip -oneline link show dev "$bridge" 2>/dev/null || true; } | sed -n 's/.* alias \([^ ]*\).*/\1/p'
+    cat "/sys/class/net/$bridge/ifalias" 2>/dev/null || true
 }
 
 # cluster_listens: whether any server of a cluster answers, wherever its files are.

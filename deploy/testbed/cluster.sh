@@ -99,10 +99,10 @@ images() {
     export POLYAXON_E2E_CLUSTER_POD_IMAGE=$pod_image POLYAXON_E2E_CLUSTER_EXECUTOR_IMAGE=$executor_image
 }
 
-# One `up` or `down` of a machine at a time. A folder that is always there, so nothing is left behind.
+# One of these at a time on a machine. The lock is on a folder that is always there, so nothing is left behind.
 lock() {
     [ -z "${POLYAXON_CLUSTER_LOCKED-}" ] || return 0
-    exec {lock}</run/lock
+    exec {lock}</run
     if ! flock --nonblock "$lock"; then
         say "waiting for another \`$(basename "$0")\` of this machine"
         flock --timeout 600 "$lock" || cluster_fail "it did not end within ten minutes"
@@ -110,14 +110,25 @@ lock() {
     export POLYAXON_CLUSTER_LOCKED=yes
 }
 
-# A machine that was killed with everything on it, but not started anew, still has the network of its
+# A machine on which everything was killed, but which was not started anew, still has the network of its
 # cluster, and the settings.
 end_killed() {
-    local owner
+    local owner existed=
     owner=$(cluster_owner)
     [ -n "$owner" ] && [ "$owner" != "$cluster_dir" ] && ! cluster_listens || return 0
+    [ "${POLYAXON_CLUSTER_KILLED-}" != "$owner" ] ||
+        cluster_fail "what is left of the cluster in \`$owner\` cannot be ended: that folder is \`$cluster_dir\` now"
     say "the processes of the cluster in \`$owner\` were killed: ending what is left of it"
-    POLYAXON_TESTBED_DIR=$(dirname "$owner") "$here/cluster.sh" down
+    if [ -e "$owner" ]; then
+        existed=yes
+    else
+        say "its folder is gone, so some kernel settings stay as it had them"
+    fi
+    POLYAXON_CLUSTER_KILLED=$owner POLYAXON_TESTBED_DIR=$(dirname "$owner") "$here/cluster.sh" down
+    if [ -z "$existed" ]; then
+        rm -rf --one-file-system "$owner"
+        rmdir --ignore-fail-on-non-empty "$(dirname "$owner")"
+    fi
 }
 
 up() {
@@ -198,6 +209,7 @@ down() {
 
 stop_some() {
     local name command
+    lock
     for name in "$@"; do
         if [ "$name" = node ]; then
             end KILL "${on_node[@]}"
@@ -211,6 +223,7 @@ stop_some() {
 
 start_some() {
     local name command unsettled=
+    lock
     [ -n "$(cluster_owner)" ] || cluster_fail "it is not up: run \`$0 up\`"
     configure
     for name in "$@"; do
