@@ -108,6 +108,14 @@ goes_on() {
 no_job() {
     [ -z "$(jobs_of "$1")" ]
 }
+# policy_selects ID: the NetworkPolicy of runs, as the release has it, selects the pod of a run that goes on.
+policy_selects() {
+    local labels
+    labels=$(all_namespaces --namespace "$runs" get networkpolicy polyaxon-agent-runs --output json |
+        jq --exit-status --raw-output '.spec.podSelector.matchLabels | to_entries | map("\(.key)=\(.value)") | join(",") | select(. != "")') || return 1
+    all_namespaces --namespace "$runs" get pods --selector "$labels" --field-selector status.phase=Running --output json |
+        jq --exit-status --arg run "$1" '.items | any(.metadata.labels["operation.polyaxon.com/uuid"] == $run)'
+}
 
 # builds_outlive_agents_and_hub HUB-SETTING...: of two agents the one that leads is taken away, in every way that there is, and the
 # hub is rolled out with the settings and another annotation; a build ends well meanwhile, and another one is stopped in the end.
@@ -117,7 +125,9 @@ builds_outlive_agents_and_hub() {
     endless=$(queue endless 'for i in $(seq 100 999); do echo line $i; sleep 1; done')
     for run in "$ending" "$endless"; do
         eventually 60 is running "$run" || fail "a build is running: $(cat "$work/output")"
+        eventually 20 policy_selects "$run" || fail "the NetworkPolicy of runs selects the pod of a build: $(cat "$work/output")"
     done
+    ok "the NetworkPolicy of runs selects the pods of builds"
     polyaxon ops logs -uid "$ending" --raw >"$work/followed" 2>"$work/follower" &
     follower=$!
     forwards+=("$follower")

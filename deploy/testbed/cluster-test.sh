@@ -157,6 +157,9 @@ kubectl create secret docker-registry login --docker-server="$POLYAXON_E2E_CLUST
 kubectl create configmap ca --from-file=ca.crt="$POLYAXON_E2E_CLUSTER_CA" >/dev/null
 kubectl create configmap host-ca --from-file=ca.crt=/etc/ssl/certs/ca-certificates.crt >/dev/null
 private=("https://$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY" --cacert "$POLYAXON_E2E_CLUSTER_CA" --user "$login")
+[ "$(curl --silent --noproxy '*' --cacert "$POLYAXON_E2E_CLUSTER_CA" --output /dev/null --write-out '%{http_code}' "https://$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY/v2/")" = 401 ] ||
+    fail "the private registry answers strangers"
+ok "the private registry does not answer strangers"
 build plain "$POLYAXON_E2E_CLUSTER_REGISTRY"
 build private "$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY"
 build userns "$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY" 'hostUsers: false'

@@ -1,7 +1,8 @@
 //! A proxy before a registry that answers chosen requests with an error, or cuts them off.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub struct FaultProxy {
     address: SocketAddr,
     upstream: String,
     rule: Arc<Mutex<Option<Rule>>>,
+    met: Arc<AtomicUsize>,
     /// `None` while the port refuses.
     listener: Arc<Mutex<Option<TcpListener>>>,
 }
@@ -53,12 +55,21 @@ impl FaultProxy {
     /// # Errors
     /// No port is free.
     pub fn start(upstream: &str) -> Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), upstream)
+    }
+
+    /// As [`Self::start`], on another address of this machine.
+    ///
+    /// # Errors
+    /// No port is free; the machine does not have the address.
+    pub fn start_on(address: IpAddr, upstream: &str) -> Result<Self> {
         // Only to learn of a port that is free.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = TcpListener::bind((address, 0))?.local_addr()?;
         let proxy = Self {
             address,
             upstream: upstream.to_owned(),
             rule: Arc::default(),
+            met: Arc::default(),
             listener: Arc::default(),
         };
         proxy.listen()?;
@@ -113,6 +124,12 @@ impl FaultProxy {
         *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = rule;
     }
 
+    /// How many requests have met a rule; a connection that [`Fault::Away`] resets is none.
+    #[must_use]
+    pub fn met(&self) -> usize {
+        self.met.load(Ordering::Relaxed)
+    }
+
     fn serve(&self, client: TcpStream, rule: Option<Rule>) -> std::io::Result<()> {
         let upstream = self.upstream.as_str();
         if rule.is_some_and(|rule| rule.fault == Fault::Away) {
@@ -144,6 +161,7 @@ impl FaultProxy {
             && (rule.method.is_empty() || rule.method == method)
             && path.contains(rule.path)
         {
+            self.met.fetch_add(1, Ordering::Relaxed);
             match rule.fault {
                 Fault::Status(status, code) => return answer(client, status, code),
                 Fault::Reset | Fault::Away => return reset(&client),

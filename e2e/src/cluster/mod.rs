@@ -36,6 +36,8 @@ pub struct AgentFile<'a> {
     pub settings: &'a str,
     /// Items of `connections`.
     pub connections: &'a str,
+    /// Further `insecureRegistries`.
+    pub insecure_registries: &'a [String],
     /// Another image that builds.
     pub executor_image: Option<&'a str>,
     /// Number of `additionalNamespaces`.
@@ -175,6 +177,8 @@ impl ClusterServices {
         let mut names = self.namespaces.iter().map(Namespace::name);
         let namespace = names.next().unwrap_or_default();
         let additional: Vec<&str> = names.collect();
+        let mut insecure = vec![mirror.as_str()];
+        insecure.extend(file.insecure_registries.iter().map(String::as_str));
         Ok(format!(
             "namespace: {namespace}
 additionalNamespaces: [{additional}]
@@ -189,12 +193,13 @@ connections:
   secret: {{name: registry, mountPath: /kaniko/.docker}}
 {connections}executorImage: {executor_image}
 registryMirrors: [{mirror}]
-insecureRegistries: [{mirror}]
+insecureRegistries: [{insecure}]
 {settings}executor:
   kubernetes:
 {own}    caBundle: {{configMap: authorities}}
 {executor}",
             additional = additional.join(", "),
+            insecure = insecure.join(", "),
             // The node of the testbed is this machine.
             store = self.path("store").display(),
             registry = self.testbed().registry,

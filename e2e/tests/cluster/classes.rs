@@ -46,10 +46,11 @@ impl Case {
     }
 
     fn may_pass(self) -> Self {
-        Self {
-            retry: "yes",
-            ..self
-        }
+        self.retry("yes")
+    }
+
+    fn retry(self, retry: &'static str) -> Self {
+        Self { retry, ..self }
     }
 
     fn check(&self, cluster: &ClusterServices) -> Result<()> {
@@ -142,6 +143,11 @@ fn take_its_place(cluster: &ClusterServices, pod: &Value) -> Result<()> {
     Ok(())
 }
 
+/// A registry without a secret, as an item of `connections`.
+fn open(name: &str, url: &str) -> String {
+    format!("- name: {name}\n  kind: registry\n  schema: {{url: '{url}'}}\n")
+}
+
 /// Those that fail by themselves.
 fn cases(git: &GitServer) -> Vec<Case> {
     let init = |tag: &str, step: &str| with_init(&operation(tag, "true"), step);
@@ -149,6 +155,13 @@ fn cases(git: &GitServer) -> Vec<Case> {
     let not_valid = init(
         "not-valid",
         "container: {name: wrong, image: 'localhost/Not-Valid:1'}",
+    );
+    let writes = patched(
+        &operation(
+            "volume",
+            "dd if=/dev/zero of=/scratch/large bs=1M count=64; sleep 300",
+        ),
+        "container: {volumeMounts: [{name: scratch, mountPath: /scratch}]}",
     );
     vec![
         Case::new(
@@ -182,6 +195,22 @@ fn cases(git: &GitServer) -> Vec<Case> {
         )
         .may_pass()
         .says("could not be reached"),
+        Case::new(
+            "push_auth-01",
+            operation("stranger", "true").replace("docker-connection", "stranger"),
+            "push_auth",
+        )
+        .says("did not accept the login"),
+        Case::new(
+            "disk_full-05",
+            patched(
+                &writes,
+                "volumes: [{name: scratch, emptyDir: {sizeLimit: 30Mi}}]",
+            ),
+            "disk_full",
+        )
+        .retry("once")
+        .says("exceeds the limit"),
         Case {
             attempts: 2,
             ..Case::new(
@@ -257,10 +286,13 @@ fn check_missing_config_map(cluster: &ClusterServices) -> Result<()> {
 fn what_a_cluster_does_to_a_build_has_its_class() -> Result<()> {
     let _turn = crate::shared_turn();
     let gateway = std::env::var("POLYAXON_E2E_CLUSTER_GATEWAY")?;
+    let registry = std::env::var("POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY")?;
     let cluster = ClusterServices::start_with(&AgentFile {
         settings: SMALL,
         connections: &format!(
-            "- name: nobody\n  kind: registry\n  schema: {{url: '{gateway}:1'}}\n"
+            "{}{}",
+            open("nobody", &format!("{gateway}:1")),
+            open("stranger", &registry)
         ),
         ..AgentFile::default()
     })?;

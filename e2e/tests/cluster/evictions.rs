@@ -72,6 +72,7 @@ fn a_build_that_writes_more_than_it_may_is_told_so_and_not_repeated() -> Result<
     let run = ended(&cluster, &uuid)?;
     ensure!(run["status"] == "failed" && run["attempt"] == 1, "{run:#}");
     ensure!(class(&run)? == "disk_full", "{run:#}");
+    ensure!(run["failure"]["retry"] == "once", "{run:#}");
     let message = run["message"].to_string();
     ensure!(message.contains("ephemeral"), "{run:#}");
     check_end_and_lines(&cluster, &uuid)?;

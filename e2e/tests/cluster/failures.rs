@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::build::{check_lines, check_one_end, get, statuses};
+use polyaxon_e2e::build::{at_once, check_lines, check_one_end, get, statuses};
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices, kubectl};
 use polyaxon_e2e::command::eventually;
 use serde_json::Value;
@@ -43,6 +43,7 @@ fn a_build_without_enough_memory_says_so() -> Result<()> {
         &with_resources(&greedy, "{limits: {memory: 96Mi}}"),
     )?;
     ensure!(class(&run)? == "oom", "{run:#}");
+    ensure!(run["failure"]["retry"] == "once", "{run:#}");
     // The command is killed, or the executor itself.
     let code = run["failure"]["exit_code"].as_i64();
     ensure!(matches!(code, Some(137 | 255)), "{run:#}");
@@ -75,19 +76,23 @@ fn a_pod_that_no_node_takes_is_told_and_given_up() -> Result<()> {
         executor: "    unschedulableTimeout: 8\n",
         ..AgentFile::default()
     })?;
-    let huge = with_resources(&operation("huge", "true"), "{requests: {cpu: '1000'}}");
-    let uuid = cluster.queue(&huge)?;
-    cluster.wait_for_status(&uuid, "unschedulable", END)?;
-    let run = get(&cluster, &uuid)?;
-    ensure!(
-        run["message"].to_string().contains("Insufficient cpu"),
-        "{run:#}"
-    );
-    cluster.wait_for_status(&uuid, "failed", END)?;
-    let run = get(&cluster, &uuid)?;
-    ensure!(class(&run)? == "unschedulable", "{run:#}");
-    check_one_end(&cluster, &uuid)?;
-    cluster.wait_until_gone(&uuid)
+    at_once(
+        &[("cpu", "1000"), ("memory", "1000Ti")],
+        |(kind, amount)| {
+            let requests = format!("{{requests: {{{kind}: '{amount}'}}}}");
+            let uuid = cluster.queue(&with_resources(&operation(kind, "true"), &requests))?;
+            cluster.wait_for_status(&uuid, "unschedulable", END)?;
+            let run = get(&cluster, &uuid)?;
+            let words = format!("Insufficient {kind}");
+            ensure!(run["message"].to_string().contains(&words), "{run:#}");
+            cluster.wait_for_status(&uuid, "failed", END)?;
+            let run = get(&cluster, &uuid)?;
+            ensure!(class(&run)? == "unschedulable", "{run:#}");
+            ensure!(run["failure"]["retry"] == "wait", "{run:#}");
+            check_one_end(&cluster, &uuid)?;
+            cluster.wait_until_gone(&uuid)
+        },
+    )
 }
 
 #[test]

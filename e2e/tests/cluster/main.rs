@@ -3,6 +3,7 @@
 
 mod agents;
 mod classes;
+mod digest;
 mod evictions;
 mod failures;
 mod git_context;

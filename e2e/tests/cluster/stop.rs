@@ -7,7 +7,8 @@ use polyaxon_e2e::build::{at_once, check_one_end, count_lines, get, print_lines,
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use polyaxon_e2e::command::eventually;
 
-use crate::failures::{wait_for_pull, with_resources};
+use crate::digest::{NOT_NOW, proxy, start_behind, through, wait_for_answers};
+use crate::failures::{class, wait_for_pull, with_resources};
 use crate::{
     END, SMALL, check_end_and_lines, image, operation, prints_and, wait_for_lines, with_init,
 };
@@ -18,9 +19,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(25);
 /// Stops a run: it ends so, once, and leaves nothing.
 pub(crate) fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
     let asked = Instant::now();
-    cluster
-        .polyaxon(&["ops", "stop", "-uid", uuid, "-y"])?
-        .expect_status(0)?;
+    ask_for_stop(cluster, uuid)?;
     cluster.wait_for_status(uuid, "stopped", STOP_LIMIT)?;
     ensure!(
         asked.elapsed() < STOP_LIMIT,
@@ -31,16 +30,25 @@ pub(crate) fn stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
     cluster.wait_until_gone(uuid)
 }
 
+fn ask_for_stop(cluster: &ClusterServices, uuid: &str) -> Result<()> {
+    cluster
+        .polyaxon(&["ops", "stop", "-uid", uuid, "-y"])?
+        .expect_status(0)?;
+    Ok(())
+}
+
 /// How a run gets to where it is stopped, and what is looked at afterwards.
 type Step = fn(&ClusterServices) -> Result<()>;
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     at_once_after_queueing,
     without_a_node,
     without_an_image,
     in_an_init_step,
     while_it_prints,
     after_it_has_printed,
+    while_it_ignores_the_signal,
+    while_it_ignores_that_its_time_is_over,
     before_the_next_attempt,
 ];
 
@@ -99,6 +107,32 @@ fn after_it_has_printed(cluster: &ClusterServices) -> Result<()> {
     check_end_and_lines(cluster, &uuid)
 }
 
+/// A command that does not care for SIGTERM.
+fn deaf() -> String {
+    format!("trap \"\" TERM; {}", prints_and("sleep 300"))
+}
+
+fn while_it_ignores_the_signal(cluster: &ClusterServices) -> Result<()> {
+    let uuid = cluster.queue(&operation("deaf", &deaf()))?;
+    wait_for_lines(cluster, &uuid)?;
+    stop(cluster, &uuid)?;
+    check_end_and_lines(cluster, &uuid)
+}
+
+fn while_it_ignores_that_its_time_is_over(cluster: &ClusterServices) -> Result<()> {
+    let time = Duration::from_secs(30);
+    let limit = format!("{{maxRetries: 2, timeout: {}}}", time.as_secs());
+    let late = operation("late", &deaf()).replace("{maxRetries: 0}", &limit);
+    let uuid = cluster.queue(&late)?;
+    wait_for_lines(cluster, &uuid)?;
+    cluster.wait_for_status(&uuid, "stopped", time + STOP_LIMIT)?;
+    let run = get(cluster, &uuid)?;
+    ensure!(class(&run)? == "timed_out", "{run:#}");
+    ensure!(run["attempt"] == 1, "{run:#}");
+    check_end_and_lines(cluster, &uuid)?;
+    cluster.wait_until_gone(&uuid)
+}
+
 fn before_the_next_attempt(cluster: &ClusterServices) -> Result<()> {
     let step = "container: {name: wrong, image: 'localhost/Not-Valid:1'}";
     let again = operation("again", "true").replace("maxRetries: 0", "maxRetries: 2");
@@ -118,6 +152,27 @@ fn a_run_stops_at_every_step_and_leaves_nothing() -> Result<()> {
     at_once(&STEPS, |step| step(&cluster))?;
     cluster.kill_agent()?;
     at_once_after_queueing(&cluster).context("without an agent")
+}
+
+#[test]
+#[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
+fn a_stop_while_the_registry_is_asked_leaves_the_work_done() -> Result<()> {
+    let _turn = crate::shared_turn();
+    let proxy = proxy(NOT_NOW)?;
+    let cluster = start_behind(&[&proxy])?;
+    let uuid = cluster.queue(&through(&proxy, &operation("asking", "true")))?;
+    wait_for_answers(&proxy, 2)?;
+    ask_for_stop(&cluster, &uuid)?;
+    cluster.wait_for_status(&uuid, "stopping", STOP_LIMIT)?;
+    // Once main has ended, the kubelet gives the sidecar all of the pod's grace period, whatever the deletion says.
+    proxy.set(None);
+    cluster.wait_for_status(&uuid, "succeeded", STOP_LIMIT)?;
+    let run = get(&cluster, &uuid)?;
+    ensure!(run["build"]["confirmed"] == false, "{run:#}");
+    let reason = run["build"]["reason"].to_string();
+    ensure!(reason.contains("a stop was asked for"), "{run:#}");
+    check_one_end(&cluster, &uuid)?;
+    cluster.wait_until_gone(&uuid)
 }
 
 #[test]
