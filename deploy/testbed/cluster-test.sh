@@ -49,7 +49,8 @@ snapshot() {
     ip route show table all | sed 's/^/route /'
     ip rule | sed 's/^/rule /'
     ip netns list | sed 's/^/network namespace /'
-    nft list ruleset | sed 's/^/filter /'
+    # Without what it has counted.
+    nft --stateless list ruleset | sed 's/^/filter /'
     legacy_filter iptables
     legacy_filter ip6tables
     find /sys/fs/cgroup -maxdepth 2 -type d | sed 's/^/group /'
