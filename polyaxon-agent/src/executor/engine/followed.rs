@@ -154,8 +154,8 @@ impl Followed {
     /// The last piece, if it is whole.
     fn end_look(&mut self) -> Option<(u64, LogPiece)> {
         let look = self.look.take()?;
-        let rest = (look.spent * SPARED).min(self.pace.longest);
-        self.rest = Some(rest.max(self.pace.pause));
+        let rest = look.spent * SPARED;
+        self.rest = Some(rest.clamp(self.pace.pause, self.pace.longest));
         self.ended = !look.is_running;
         let last = look.ahead.map(|piece| (look.read, piece));
         if self.ended || self.held == last {
