@@ -5,7 +5,23 @@ use polyaxon_agent::executor::{Executor, Isolation, Observation};
 use polyaxon_agent::planning::BuildPlan;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, connect};
+use crate::cluster::{Cluster, Watch, connect};
+
+async fn launch_build(cluster: &Cluster, line: &str) -> Watch {
+    let mut plan = cluster.plan(line);
+    plan.build = Some(BuildPlan {
+        pushes: false,
+        ..BuildPlan::default()
+    });
+    cluster.launch(plan).await
+}
+
+/// `hostUsers` of its pod.
+fn host_users(cluster: &Cluster, watch: &Watch) -> Value {
+    let selector = format!("operation.polyaxon.com/uuid={}", watch.key.run);
+    let mut pods = cluster.json(&["get", "pods", "-l", &selector]);
+    pods["items"][0]["spec"]["hostUsers"].take()
+}
 
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
@@ -20,17 +36,10 @@ async fn a_build_is_in_a_user_namespace_where_a_pod_has_shown_that_it_is_real() 
         &cluster.namespace,
         "pod-security.kubernetes.io/enforce-",
     ]);
-    let mut plan = cluster.plan("cat /proc/self/uid_map; exec sleep 20");
-    plan.build = Some(BuildPlan {
-        pushes: false,
-        ..BuildPlan::default()
-    });
-    let mut watch = cluster.launch(plan).await;
+    let mut watch = launch_build(&cluster, "cat /proc/self/uid_map; exec sleep 20").await;
     assert_eq!(watch.isolation().await, Isolation::UserNamespace);
     watch.wait_for(&Observation::Running).await;
-    let selector = format!("operation.polyaxon.com/uuid={}", watch.key.run);
-    let pods = cluster.json(&["get", "pods", "-l", &selector]);
-    assert_eq!(pods["items"][0]["spec"]["hostUsers"], false);
+    assert_eq!(host_users(&cluster, &watch), false);
     let left = cluster.kubectl(&["get", "pods", "-o", "name"]);
     assert_eq!(left.lines().count(), 1, "a probe is left: {left}");
     cluster.executor.stop(&watch.key).await.expect("stopped");
@@ -47,16 +56,9 @@ async fn a_build_asks_for_no_user_namespace_that_nothing_has_shown() {
     cluster.kubectl(&["wait", "quota/none", applies, "--timeout=30s"]);
     cluster.executor.prepare().await;
     cluster.kubectl(&["delete", "quota", "none"]);
-    let mut plan = cluster.plan("exec sleep 20");
-    plan.build = Some(BuildPlan {
-        pushes: false,
-        ..BuildPlan::default()
-    });
-    let mut watch = cluster.launch(plan).await;
+    let mut watch = launch_build(&cluster, "exec sleep 20").await;
     assert_eq!(watch.isolation().await, Isolation::DroppedCapabilities);
-    let selector = format!("operation.polyaxon.com/uuid={}", watch.key.run);
-    let pods = cluster.json(&["get", "pods", "-l", &selector]);
-    assert_eq!(pods["items"][0]["spec"]["hostUsers"], Value::Null);
+    assert_eq!(host_users(&cluster, &watch), Value::Null);
     cluster.executor.stop(&watch.key).await.expect("stopped");
     watch.ending().await;
     cluster.executor.remove(&watch.key).await.expect("removed");
@@ -72,12 +74,7 @@ async fn a_node_that_nobody_asked_yet_is_asked_once() {
     ] {
         cluster.executor = connect(&cluster.namespace, wish).await;
         for _ in 0..2 {
-            let mut plan = cluster.plan("exec sleep 8");
-            plan.build = Some(BuildPlan {
-                pushes: false,
-                ..BuildPlan::default()
-            });
-            let mut watch = cluster.launch(plan).await;
+            let mut watch = launch_build(&cluster, "exec sleep 8").await;
             assert_eq!(watch.isolation().await, isolation, "{wish:?}");
             watch.ending().await;
             cluster.executor.remove(&watch.key).await.expect("removed");
