@@ -66,6 +66,23 @@ pub fn count_lines(text: &str) -> Result<usize> {
     Ok(seen.len())
 }
 
+/// The run has ended so, with a digest that nobody confirmed.
+///
+/// # Errors
+/// It has not.
+pub fn check_claimed(run: &Value, status: &str) -> Result<()> {
+    ensure!(run["status"] == status, "{run:#}");
+    let build = &run["build"];
+    ensure!(build["confirmed"] == false, "{run:#}");
+    ensure!(
+        build["digest"].as_str().unwrap_or_default().is_empty(),
+        "{run:#}"
+    );
+    let claimed = build["digest_claimed"].as_str().unwrap_or_default();
+    ensure!(claimed.starts_with("sha256:"), "{run:#}");
+    Ok(())
+}
+
 /// Waits until the log of a run has a text.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::failures::class;
 use crate::stop::stop;
-use crate::{END, SMALL, image, operation, patched, with_init};
+use crate::{END, SMALL, image, open_registry, operation, patched, with_init};
 
 /// A taint that every pod tolerates for minutes, but for one that says otherwise.
 const TAINT: &str = "node.kubernetes.io/unreachable";
@@ -141,11 +141,6 @@ fn take_its_place(cluster: &ClusterServices, pod: &Value) -> Result<()> {
     std::fs::write(&file, rival.to_string())?;
     cluster.kubectl(&["create", "-f", &file.display().to_string()])?;
     Ok(())
-}
-
-/// A registry without a secret, as an item of `connections`.
-fn open(name: &str, url: &str) -> String {
-    format!("- name: {name}\n  kind: registry\n  schema: {{url: '{url}'}}\n")
 }
 
 /// Those that fail by themselves.
@@ -291,8 +286,8 @@ fn what_a_cluster_does_to_a_build_has_its_class() -> Result<()> {
         settings: SMALL,
         connections: &format!(
             "{}{}",
-            open("nobody", &format!("{gateway}:1")),
-            open("stranger", &registry)
+            open_registry("nobody", &format!("{gateway}:1")),
+            open_registry("stranger", &registry)
         ),
         ..AgentFile::default()
     })?;

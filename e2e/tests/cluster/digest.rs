@@ -1,14 +1,13 @@
 //! What the registry answers to the sidecar of a build, which asks for the digest of what was pushed.
 
 use anyhow::{Context, Result, ensure};
-use polyaxon_e2e::build::{at_once, check_one_end, ended, get, is_end};
+use polyaxon_e2e::build::{at_once, check_claimed, check_one_end, ended, get, is_end};
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use polyaxon_e2e::command::eventually;
 use polyaxon_e2e::fault_proxy::{Fault, FaultProxy, Rule};
-use serde_json::Value;
 
 use crate::failures::class;
-use crate::{END, SMALL, operation};
+use crate::{END, SMALL, open_registry, operation};
 
 /// An answer after which the sidecar asks again.
 pub(crate) const NOT_NOW: Fault = Fault::Status(503, "UNAVAILABLE");
@@ -31,10 +30,7 @@ pub(crate) fn start_behind(proxies: &[&FaultProxy]) -> Result<ClusterServices> {
     let addresses: Vec<String> = proxies.iter().map(|proxy| proxy.address()).collect();
     let connections: Vec<String> = proxies
         .iter()
-        .map(|proxy| {
-            let (name, address) = (connection(proxy), proxy.address());
-            format!("- name: {name}\n  kind: registry\n  schema: {{url: '{address}'}}\n")
-        })
+        .map(|proxy| open_registry(&connection(proxy), &proxy.address()))
         .collect();
     ClusterServices::start_with(&AgentFile {
         settings: SMALL,
@@ -60,20 +56,6 @@ pub(crate) fn wait_for_answers(proxy: &FaultProxy, count: usize) -> Result<()> {
         ensure!(met >= count, "{met} answers of {count}");
         Ok(())
     })
-}
-
-/// The run has ended so, once, with a digest that nobody confirmed.
-fn check_claimed(run: &Value, status: &str) -> Result<()> {
-    ensure!(run["status"] == status, "{run:#}");
-    let build = &run["build"];
-    ensure!(build["confirmed"] == false, "{run:#}");
-    ensure!(
-        build["digest"].as_str().unwrap_or_default().is_empty(),
-        "{run:#}"
-    );
-    let claimed = build["digest_claimed"].as_str().unwrap_or_default();
-    ensure!(claimed.starts_with("sha256:"), "{run:#}");
-    Ok(())
 }
 
 /// A build, and what becomes of it.

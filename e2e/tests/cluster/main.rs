@@ -56,6 +56,11 @@ fn operation(tag: &str, command: &str) -> String {
     operation_to(&format!("team/cluster:{tag}"), command)
 }
 
+/// A registry without a secret, as an item of `connections`.
+fn open_registry(name: &str, url: &str) -> String {
+    format!("- name: {name}\n  kind: registry\n  schema: {{url: '{url}'}}\n")
+}
+
 /// The operation with another line of YAML in its `runPatch`.
 fn patched(operation: &str, line: &str) -> String {
     operation.replace("runPatch:\n", &format!("runPatch:\n  {line}\n"))
