@@ -263,6 +263,19 @@ insecureRegistries: [{insecure}]
         Outage::begin(what)
     }
 
+    /// Queues an operation while the API server is away: at once, or as soon as a command line whose way to the hub leads through
+    /// the API server comes through.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn queue_in_outage(&self, operation: &str) -> Result<String> {
+        if self.has_processes() {
+            self.queue(operation)
+        } else {
+            eventually(LIMIT, || self.queue(operation))
+        }
+    }
+
     /// Lets the kubelet rotate logs at this size (`256Ki`), until the value is dropped.
     ///
     /// # Errors

@@ -128,6 +128,11 @@ impl Services {
         self.place = Box::new(place);
     }
 
+    /// Whether hub and agent are processes of this machine.
+    pub(crate) fn has_processes(&self) -> bool {
+        self.place.processes().is_ok()
+    }
+
     /// Starts the hub, makes the agent's token and starts the agent.
     ///
     /// # Errors

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use polyaxon_e2e::build::{END, wait_for_text};
+use polyaxon_e2e::build::wait_for_text;
 use polyaxon_e2e::cluster::ClusterServices;
-use polyaxon_e2e::command::eventually;
 
 use crate::lines;
 
@@ -20,8 +19,7 @@ fn a_restart_of_the_api_server_costs_no_build() -> Result<()> {
     wait_for_text(&cluster, &running, "line-3-end")?;
     let outage = cluster.without("kube-apiserver")?;
     let queued = std::thread::scope(|scope| {
-        // A command line whose way to the hub leads through the API server has to try again.
-        let queueing = scope.spawn(|| eventually(END, || cluster.queue(&lines("queued", 3))));
+        let queueing = scope.spawn(|| cluster.queue_in_outage(&lines("queued", 3)));
         std::thread::sleep(Duration::from_secs(3));
         outage.end()?;
         queueing.join().map_err(|_| anyhow!("queueing panicked"))?
