@@ -72,7 +72,9 @@ pub enum Observation {
     Starting,
     /// The main container runs.
     Running,
-    /// It has ended.
+    /// It has ended so, and something of ours still works for the attempt.
+    Finishing(Ending),
+    /// All of it has ended.
     Ended(Ending),
     /// Its containers are not there any more.
     Vanished,

@@ -119,6 +119,8 @@ enum State {
     Pending,
     /// Main runs.
     Running,
+    /// Main has ended; the executor still works for the attempt.
+    Finishing { ending: Box<Ending> },
     /// The registry is asked for the digest.
     Confirming { ending: Box<Ending> },
     /// The outcome is known; the log's end is awaited.
@@ -301,7 +303,11 @@ impl Machine {
     }
 
     fn observed(&mut self, observation: Observation, now: Instant) -> Vec<Action> {
-        if !matches!(self.state, State::Pending | State::Running) {
+        let is_watched = matches!(
+            self.state,
+            State::Pending | State::Running | State::Finishing { .. }
+        );
+        if !is_watched {
             return Vec::new();
         }
         match observation {
@@ -309,11 +315,11 @@ impl Machine {
             Observation::Waiting { reason, message } => {
                 vec![self.report(StatusUpdate::warning(&reason, message))]
             }
-            Observation::Starting if self.stop.is_some() || self.state == State::Running => {
+            Observation::Starting if self.stop.is_some() || self.state != State::Pending => {
                 Vec::new()
             }
             Observation::Starting => vec![self.report(StatusUpdate::starting())],
-            Observation::Running if self.state == State::Running => Vec::new(),
+            Observation::Running if self.state != State::Pending => Vec::new(),
             Observation::Running => {
                 self.state = State::Running;
                 if self.stop.is_some() {
@@ -321,14 +327,13 @@ impl Machine {
                 }
                 vec![self.report(StatusUpdate::running())]
             }
-            Observation::Ended(ending) if ending.succeeded() => self.main_succeeded(ending, now),
-            Observation::Ended(ending) => {
-                let outcome = match &self.stop {
-                    Some(reason) => Outcome::stopped(reason.clone()),
-                    None => Outcome::failed(ending),
+            Observation::Finishing(ending) if self.stop.is_none() => {
+                self.state = State::Finishing {
+                    ending: Box::new(ending),
                 };
-                self.finish(outcome, now)
+                Vec::new()
             }
+            Observation::Finishing(ending) | Observation::Ended(ending) => self.ended(ending, now),
             Observation::Vanished => {
                 let outcome = match &self.stop {
                     Some(reason) => Outcome::stopped(reason.clone()),
@@ -337,6 +342,17 @@ impl Machine {
                 self.finish(outcome, now)
             }
         }
+    }
+
+    fn ended(&mut self, ending: Ending, now: Instant) -> Vec<Action> {
+        if ending.succeeded() {
+            return self.main_succeeded(ending, now);
+        }
+        let outcome = match &self.stop {
+            Some(reason) => Outcome::stopped(reason.clone()),
+            None => Outcome::failed(ending),
+        };
+        self.finish(outcome, now)
     }
 
     fn main_succeeded(&mut self, ending: Ending, now: Instant) -> Vec<Action> {
@@ -377,6 +393,11 @@ impl Machine {
         match &self.state {
             State::Idle | State::Waiting { .. } => self.end_without_object(),
             State::Pending | State::Running if first => vec![Action::Stop],
+            // What still works for it may take minutes, and cannot be told to be quick.
+            State::Finishing { ending } if first => {
+                let ending = (**ending).clone();
+                self.ended(ending, now)
+            }
             State::Confirming { .. } if first => self.confirmed(report::unasked(), now),
             State::Draining { outcome, until } => {
                 let until = (*until).min(now + DRAIN_STOPPED);

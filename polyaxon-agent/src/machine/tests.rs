@@ -14,13 +14,22 @@ fn build() -> Facts {
 }
 
 fn ended(code: i32) -> Event {
-    Event::Observed(Observation::Ended(Ending {
+    Event::Observed(Observation::Ended(ending(code)))
+}
+
+/// Main has, and the sidecar works.
+fn finishing(code: i32) -> Event {
+    Event::Observed(Observation::Finishing(ending(code)))
+}
+
+fn ending(code: i32) -> Ending {
+    Ending {
         container: "polyaxon-main".to_owned(),
         exit_code: Some(code),
         reason: if code == 0 { "Completed" } else { "Error" }.to_owned(),
         last_lines: vec!["last".to_owned()],
         ..Ending::default()
-    }))
+    }
 }
 
 fn created() -> Event {
@@ -259,6 +268,50 @@ fn lives_of_attempts() {
             ],
         ),
         (
+            "a sidecar that works is waited for",
+            build(),
+            vec![
+                Event::Adopt,
+                running(),
+                finishing(0),
+                ended(0),
+                Event::LogsDrained,
+                stop(),
+            ],
+            vec!["run", "report running", "confirm", "report succeeded"],
+        ),
+        (
+            "a stop while the sidecar works ends the waiting",
+            build(),
+            vec![
+                Event::Adopt,
+                running(),
+                Event::LogsDrained,
+                finishing(0),
+                stop(),
+                ended(0),
+            ],
+            vec!["run", "report running", "report succeeded"],
+        ),
+        (
+            "a sidecar that works after a stop is not waited for",
+            build(),
+            vec![
+                Event::Adopt,
+                running(),
+                Event::LogsDrained,
+                stop(),
+                finishing(0),
+            ],
+            vec!["run", "report running", "stop", "report succeeded"],
+        ),
+        (
+            "what was stopped after its end in failure was stopped",
+            build(),
+            vec![Event::Adopt, Event::LogsDrained, finishing(1), stop()],
+            vec!["run", "report stopped"],
+        ),
+        (
             "somebody else's object",
             build(),
             vec![
@@ -441,6 +494,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(running()),
         Just(ended(0)),
         Just(ended(1)),
+        Just(finishing(0)),
+        Just(finishing(1)),
         Just(Event::Observed(Observation::Vanished)),
         Just(Event::Confirmed(Confirmation::Confirmed {
             digest: "sha256:aa".to_owned(),

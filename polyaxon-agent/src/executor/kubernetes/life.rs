@@ -46,6 +46,7 @@ pub(super) struct Life<'a> {
     seen: &'a Sights,
     told: Vec<Arc<str>>,
     running: bool,
+    finishing: bool,
     /// Reason of the status that is shown.
     shown: Option<String>,
     trouble: Option<(TroubleKind, Instant)>,
@@ -77,6 +78,7 @@ impl<'a> Life<'a> {
             seen,
             told: Vec::new(),
             running: false,
+            finishing: false,
             shown: None,
             trouble: None,
             leftovers: None,
@@ -186,7 +188,14 @@ impl<'a> Life<'a> {
                 }
             }
             View::Waiting(trouble) => return Box::pin(self.wait(there, trouble)).await,
-            View::Running | View::Finishing => self.tell_running(),
+            View::Running => self.tell_running(),
+            View::Finishing(ending) => {
+                self.tell_running();
+                if !self.finishing {
+                    self.finishing = true;
+                    self.say(Observation::Finishing(ending.clone()));
+                }
+            }
             View::Leftovers => {
                 self.tell_running();
                 let since = *self.leftovers.get_or_insert_with(Instant::now);

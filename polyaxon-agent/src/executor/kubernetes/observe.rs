@@ -63,8 +63,8 @@ pub(super) enum View {
     Running,
     /// Main has ended; another container of the user's goes on.
     Leftovers,
-    /// Main has ended; our sidecar still works.
-    Finishing,
+    /// Main has ended so; our sidecar still works.
+    Finishing(Ending),
     /// Somebody deletes the Job while its pod is there.
     Deleting,
     /// All of it has ended.
@@ -256,7 +256,7 @@ impl<'a> Looked<'a> {
             return if others_run {
                 View::Leftovers
             } else {
-                View::Finishing
+                View::Finishing(self.ending())
             };
         }
         if main.is_some_and(is_running) {
