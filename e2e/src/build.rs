@@ -46,7 +46,10 @@ pub fn print_lines(count: usize, pause: &str) -> String {
 /// The lines that are there.
 pub fn check_lines(text: &str, count: usize) -> Result<()> {
     let seen = count_lines(text)?;
-    ensure!(seen == count, "the first {seen} of {count} lines are there");
+    ensure!(
+        seen == count,
+        "the first {seen} of {count} lines are there:\n{text}"
+    );
     Ok(())
 }
 

@@ -100,8 +100,9 @@ fn a_pod_that_no_node_takes_is_told_and_given_up() -> Result<()> {
 fn a_build_that_takes_too_long_is_stopped_with_a_whole_log() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
+    // Long enough for a node that is busy to begin with it.
     let slow = operation("slow", &prints_and("sleep 300"))
-        .replace("{maxRetries: 0}", "{maxRetries: 2, timeout: 20}");
+        .replace("{maxRetries: 0}", "{maxRetries: 2, timeout: 60}");
     let uuid = cluster.queue(&slow)?;
     cluster.wait_for_status(&uuid, "stopped", END)?;
     let run = get(&cluster, &uuid)?;

@@ -6,6 +6,7 @@ mod classes;
 mod digest;
 mod evictions;
 mod failures;
+mod gate;
 mod git_context;
 mod kill;
 mod many;

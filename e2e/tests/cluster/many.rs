@@ -1,12 +1,11 @@
 //! Fifty builds at once on one node.
 
-use std::net::{TcpListener, TcpStream};
-
 use anyhow::{Result, ensure};
 use polyaxon_e2e::build::print_lines;
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use polyaxon_e2e::command::eventually;
 
+use crate::gate::Gate;
 use crate::{END, SMALL, operation};
 
 const BUILDS: usize = 50;
@@ -22,36 +21,6 @@ const GROWTH: u64 = 32 << 20;
 
 /// The same after as many builds once more: what a crowd needs is there already, and what is kept of each run adds up.
 const GROWTH_AGAIN: u64 = 6 << 20;
-
-/// A server at which builds wait for each other.
-struct Gate(TcpListener);
-
-impl Gate {
-    fn start(cluster: &ClusterServices) -> Result<Self> {
-        let listener = TcpListener::bind((cluster.address_for_pods()?, 0))?;
-        listener.set_nonblocking(true)?;
-        Ok(Self(listener))
-    }
-
-    /// A command that ends when the gate is opened.
-    fn wait(&self) -> Result<String> {
-        let address = self.0.local_addr()?;
-        Ok(format!("nc {} {} </dev/null", address.ip(), address.port()))
-    }
-
-    /// Waits until so many are here; they go on when what this answers is dropped.
-    fn gather(&self, count: usize) -> Result<Vec<TcpStream>> {
-        let mut here = Vec::new();
-        eventually(END, || {
-            while let Ok((build, _)) = self.0.accept() {
-                here.push(build);
-            }
-            ensure!(here.len() == count, "{} of {count} builds", here.len());
-            Ok(())
-        })?;
-        Ok(here)
-    }
-}
 
 /// As many builds that all run at the same moment, and end well.
 fn build(cluster: &ClusterServices, count: usize, name: &str) -> Result<()> {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use polyaxon_e2e::build::wait_for_text;
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 
+use crate::gate::Gate;
 use crate::operation;
 
 #[test]
@@ -15,10 +16,12 @@ fn a_run_builds_in_the_namespace_that_it_names() -> Result<()> {
         ..AgentFile::default()
     })?;
     let wanted = cluster.namespaces()[1].name();
-    let elsewhere = operation("elsewhere", "echo line-1-end; sleep 4")
+    let gate = Gate::start(&cluster)?;
+    let command = format!("echo line-1-end; {}", gate.wait()?);
+    let elsewhere = operation("elsewhere", &command)
         .replace("hubRef:", &format!("namespace: {wanted}\nhubRef:"));
     let uuid = cluster.queue(&elsewhere)?;
-    let here = cluster.queue(&operation("here", "echo line-1-end; sleep 4"))?;
+    let here = cluster.queue(&operation("here", &command))?;
     for (uuid, namespace) in [(&uuid, wanted), (&here, cluster.namespaces()[0].name())] {
         wait_for_text(&cluster, uuid, "line-1-end")?;
         for kind in ["jobs", "pods"] {
@@ -27,6 +30,7 @@ fn a_run_builds_in_the_namespace_that_it_names() -> Result<()> {
             ensure!(object["metadata"]["namespace"] == namespace, "{object:#}");
         }
     }
+    gate.open(2)?;
     cluster.check_whole(&uuid, 1)?;
     cluster.check_whole(&here, 1)
 }

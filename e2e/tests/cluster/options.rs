@@ -5,6 +5,8 @@ use polyaxon_e2e::build::{get, wait_for_text};
 use polyaxon_e2e::cluster::{AgentFile, ClusterServices};
 use serde_json::{Value, json};
 
+use crate::gate::Gate;
+
 const OPERATION: &str = "
 version: 1.1
 kind: operation
@@ -26,7 +28,7 @@ runPatch:
         - {weight: 1, preference: {matchExpressions: [{key: size, operator: In, values: [large]}]}}
   container: {resources: {requests: {cpu: 20m}, limits: {memory: 512Mi}}}
   init:
-  - dockerfile: {image: 'busybox:1.36', shell: /bin/sh, run: ['cat /shared/greeting; sleep 4']}
+  - dockerfile: {image: 'busybox:1.36', shell: /bin/sh, run: ['cat /shared/greeting; WAIT']}
 ";
 
 const PRESET: &str = "
@@ -76,7 +78,9 @@ fn every_option_of_an_operation_is_on_the_pod() -> Result<()> {
         ),
         ..AgentFile::default()
     })?;
-    std::fs::write(cluster.path("operation.yaml"), OPERATION)?;
+    let gate = Gate::start(&cluster)?;
+    let operation = OPERATION.replace("WAIT", &gate.wait()?);
+    std::fs::write(cluster.path("operation.yaml"), operation)?;
     std::fs::write(cluster.path("preset.yaml"), PRESET)?;
     let run = cluster.json(&["run", "-f", "operation.yaml", "-f", "preset.yaml"])?;
     let uuid = run["uuid"].as_str().context("no uuid")?;
@@ -110,5 +114,6 @@ fn every_option_of_an_operation_is_on_the_pod() -> Result<()> {
     check_holds(pod, &wanted).with_context(|| format!("{pod:#}"))?;
     let run = get(&cluster, uuid)?;
     ensure!(run["queue"] == "fast" && run["agent"] == "one", "{run:#}");
+    gate.open(1)?;
     cluster.check_whole(uuid, 1)
 }

@@ -6,6 +6,7 @@ use polyaxon_e2e::cluster::ClusterServices;
 use serde_json::{Value, json};
 
 use crate::END;
+use crate::gate::Gate;
 
 const QUICK_START: &str = include_str!("../../fixtures/1-quick-start-builds.yaml");
 
@@ -83,7 +84,8 @@ fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start()?;
     let kept = "for run in /plx-context/artifacts/*; do echo kept >$run/outputs/note; done";
-    let command = format!("{kept}; echo begun; sleep 5");
+    let gate = Gate::start(&cluster)?;
+    let command = format!("{kept}; echo begun; {}", gate.wait()?);
     let uuid = cluster.queue(&crate::operation("pod", &command))?;
     wait_for_text(&cluster, &uuid, "begun")?;
     let pods = cluster.objects("pods", &uuid)?;
@@ -103,6 +105,7 @@ fn a_build_pod_has_what_it_needs_and_no_more() -> Result<()> {
         job["backoffLimit"] == 0 && job["podReplacementPolicy"] == "Failed",
         "{job:#}"
     );
+    gate.open(1)?;
     cluster.wait_for_status(&uuid, "succeeded", END)?;
     let run = get(&cluster, &uuid)?;
     ensure!(run["build"]["confirmed"] == true, "{run:#}");
