@@ -3,8 +3,7 @@
 #
 #   deploy/testbed/cluster-refusals.sh NAMESPACE-PREFIX...    accounts of namespaces that begin so
 #
-# What the log of the API server says counts since `cluster.sh up`. Requests of curl and kubectl are those of tests that want
-# to be refused. An existing cluster has no log that could be read: nothing is looked at there.
+# What the log of the API server says counts since `cluster.sh up`. An existing cluster has no log that could be read: nothing is looked at there.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=cluster-settings.sh
 source "$(dirname "$0")/cluster-settings.sh"
@@ -18,13 +17,10 @@ patience=10
 # Neither Pod Security nor a namespace that goes away are matters of Roles. What is allowed else may be refused while a server
 # starts, while a Role is new, and when it went away with its namespace.
 # shellcheck disable=SC2016 # a filter of jq
-refused=$(jq --null-input --raw-output --argjson patience "$patience" --rawfile starts "$api_server_starts" '
+refused=$(jq --null-input --raw-output -L "$cluster_settings" --argjson patience "$patience" --rawfile starts "$api_server_starts" '
+    include "audit";
     def seconds: (.[:19] + "Z" | fromdate) + (.[19:-1] | if . == "" then 0 else tonumber end);
     def what: "\(.user.username): \(.verb) \(.objectRef | [.namespace, .apiGroup, .resource, .subresource] | map(. // empty) | join("/"))";
-    def is_of_agent:
-        (.user.username | split(":")) as $name
-        | $name[1] == "serviceaccount" and any($ARGS.positional[]; . as $prefix | $name[2] | startswith($prefix))
-        and (.userAgent // "" | test("^(curl|kubectl)/") | not);
     # Whether Roles of a namespace change, or go away.
     def changes_rights:
         (.objectRef.resource | IN("roles", "rolebindings")) and (.verb | IN("get", "list", "watch") | not)
@@ -41,7 +37,7 @@ refused=$(jq --null-input --raw-output --argjson patience "$patience" --rawfile 
             if $at >= $starts[$start] and $at < (.answered[$start] // "~") then .answered[$start] = $at else . end)
         | if $decision == "allow" and ($event | changes_rights) then
             .changes[$event.objectRef | .namespace // .name // ""] += [$event | change($at | seconds)]
-          elif $event | is_of_agent | not then .
+          elif $event | is_of($ARGS.positional) | not then .
           elif $decision == "allow" then .allowed[$event | what] = true
           elif $decision == "forbid" then .refused += [{at: ($at | seconds), what: ($event | what), namespace: ($event.objectRef.namespace // "")}]
           else . end)

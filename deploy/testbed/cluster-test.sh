@@ -223,19 +223,25 @@ ok "RBAC"
 refusals() {
     "$here/cluster-refusals.sh" default
 }
+# ask METHOD PATH: what a pod asks with the token of its account.
 ask() {
     kubectl exec client -- sh -c "cd /var/run/secrets/kubernetes.io/serviceaccount && python3 -c '
 import ssl, urllib.request as u
-request = u.Request(\"https://kubernetes.default.svc/api/v1/namespaces/default/secrets\", headers={\"Authorization\": \"Bearer \" + open(\"token\").read()})
+request = u.Request(\"https://kubernetes.default.svc/api/v1/namespaces/default/$2\", method=\"$1\", headers={\"Authorization\": \"Bearer \" + open(\"token\").read()})
 u.urlopen(request, timeout=5, context=ssl.create_default_context(cafile=\"ca.crt\"))'"
 }
 refusals || fail "nothing was refused"
-refused 403 ask || fail "an account reads no Secrets: $(cat "$work/output")"
-kubectl create role reader --verb=list --resource=secrets >/dev/null
+refused 403 ask GET secrets || fail "an account reads no Secrets: $(cat "$work/output")"
+kubectl create role reader --verb=list,delete --resource=secrets >/dev/null
 kubectl create rolebinding reader --role=reader --serviceaccount=default:default >/dev/null
-eventually 10 ask || fail "an account with a Role reads Secrets: $(cat "$work/output")"
+eventually 10 ask GET secrets || fail "an account with a Role reads Secrets: $(cat "$work/output")"
 refused 'default: list default/secrets' refusals || fail "what was refused is found: $(cat "$work/output")"
 ok "what an account was refused is found"
+kubectl create secret generic some --from-literal=word=any >/dev/null
+ask DELETE secrets/some || fail "an account with a Role deletes a Secret"
+refused 'system:serviceaccount:default:default: delete secrets' "$here/cluster-rights.sh" default || fail "what was deleted by its name is found: $(cat "$work/output")"
+grep --quiet --fixed-strings 'given and never used: create batch jobs' "$work/output" || fail "what nobody used is found: $(cat "$work/output")"
+ok "what an account does with its rights is found"
 [ "$(curl --silent --insecure --noproxy '*' "https://$POLYAXON_E2E_CLUSTER_GATEWAY:10250/pods")" = Unauthorized ] || fail "the kubelet answers strangers"
 ok "the kubelet does not answer strangers"
 

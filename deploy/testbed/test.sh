@@ -88,6 +88,7 @@ cluster_tests() {
         [ "${POLYAXON_E2E_CLUSTER-}" = existing ] || outages_in "$place" "$@" || failed=1
     done
     deploy/testbed/cluster-refusals.sh plx-e2e plx-agent || failed=1
+    [ $# -gt 0 ] || deploy/testbed/cluster-rights.sh plx-e2e plx-agent || failed=1
     return "$failed"
 }
 # At once, because both wait most of their time. What the first says is shown when the second has ended.
