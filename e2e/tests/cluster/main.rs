@@ -3,6 +3,7 @@
 
 mod agents;
 mod classes;
+mod components;
 mod digest;
 mod evictions;
 mod failures;
