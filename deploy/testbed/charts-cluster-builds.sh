@@ -53,6 +53,31 @@ quick_start_twice() {
     ok "its second run is from the cache, after $((SECONDS - seconds)) s"
 }
 
+# A run that is no build, and whose file asks for little, in a namespace with Pod Security's `restricted`: it has a step and a sidecar of ours.
+modest_run() {
+    local id
+    all_namespaces label namespace "$runs" --overwrite pod-security.kubernetes.io/enforce=restricted >/dev/null
+    cat >"$work/modest.yaml" <<YAML
+kind: operation
+component:
+  run:
+    kind: job
+    environment:
+      securityContext: {runAsNonRoot: true, runAsUser: 65532}
+    init:
+    - file: {filename: note.txt, content: written by a step}
+    container:
+      image: $POLYAXON_E2E_CLUSTER_REGISTRY/library/busybox:1.36
+      command: [sh, -c, 'cp {{ globals.artifacts_path }}/note.txt {{ globals.run_outputs_path }}/ && cat {{ globals.run_outputs_path }}/note.txt']
+      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+YAML
+    id=$(queue_file "$work/modest.yaml")
+    eventually 60 is succeeded "$id" || fail "a run that asks for little: $(polyaxon ops get -uid "$id")"
+    polyaxon ops logs -uid "$id" --raw | grep --quiet 'written by a step' || fail "a step of ours wrote: $(polyaxon ops logs -uid "$id")"
+    all_namespaces label namespace "$runs" --overwrite pod-security.kubernetes.io/enforce=baseline >/dev/null
+    ok "a run that asks for little keeps to Pod Security's restricted, with our own containers"
+}
+
 pods_of_agent() {
     kubectl get pods --selector app.kubernetes.io/name=polyaxon-agent --output jsonpath='{.items[*].metadata.name}'
 }

@@ -107,7 +107,10 @@ YAML
 # queue NAME DOCKERFILE-RUN: prints the run's id.
 queue() {
     describe "$@" >"$work/$1.yaml"
-    polyaxon run -f "$work/$1.yaml" -o json | jq --raw-output .uuid
+    queue_file "$work/$1.yaml"
+}
+queue_file() {
+    polyaxon run -f "$1" -o json | jq --raw-output .uuid
 }
 # is STATUS ID
 is() {
@@ -204,7 +207,7 @@ if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
     testbed_volume "${volumes[0]}" "$system/data-polyaxon-hub-0" ReadWriteOnce
     testbed_volume "${volumes[1]}" "$runs/artifacts" ReadWriteOnce
     # A folder of the node gets no owner from its pod.
-    chown 65532:65532 "$POLYAXON_TESTBED_DIR/cluster/data/${volumes[0]}"
+    chown 65532:65532 "${volumes[@]/#/$POLYAXON_TESTBED_DIR/cluster/data/}"
 fi
 all_namespaces --namespace "$runs" apply --filename - >/dev/null <<YAML
 apiVersion: v1
@@ -356,6 +359,7 @@ ok "a build that waited is built, and nothing of before is lost"
 
 builds_outlive_agents_and_hub "${hub_settings[@]}"
 quick_start_twice
+modest_run
 
 if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
     builds_behind_a_proxy

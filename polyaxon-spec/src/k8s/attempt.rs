@@ -6,7 +6,7 @@ use std::path::Path;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::job;
 use crate::diagnostic::{Code, Diagnostic, Report};
@@ -28,6 +28,8 @@ const CA_PATH: &str = "/plx-build/ca.crt";
 const CONTEXT_PATH: &str = "/plx-build/context";
 /// Volume of a registry secret that the plan does not mount itself.
 const SECRET_VOLUME: &str = "build-registry";
+/// What our own containers need where they are root, for files that others own.
+const FILE_CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 /// Seconds that the sidecar of a build may take after main has ended: five minutes of asking.
 const CONFIRM_GRACE: i64 = 310;
 /// The same for one that only collects.
@@ -73,13 +75,15 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
     check_mounts(plan)?;
     let mut plan = plan.clone();
     make_sidecar_native(&mut plan, attempt);
-    if let Some(image) = &attempt.pod_image {
-        let ours = plan.init_containers.iter_mut().chain(&mut plan.containers);
-        for container in ours.filter(|container| container.role.is_auxiliary()) {
-            if container.image.is_empty() {
-                container.image.clone_from(image);
-            }
+    let may_be_root = may_be_root(&plan.scheduling.security_context);
+    let ours = plan.init_containers.iter_mut().chain(&mut plan.containers);
+    for container in ours.filter(|container| container.role.is_auxiliary()) {
+        if let Some(image) = &attempt.pod_image
+            && container.image.is_empty()
+        {
+            container.image.clone_from(image);
         }
+        restrict(container, may_be_root);
     }
     let mut job = job::job(&plan, attempt.number)?;
     label(&mut job, attempt);
@@ -91,6 +95,27 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
         finish(pod, &plan, attempt);
     }
     Ok(job)
+}
+
+/// Whether nothing says that the processes of the pod are not root.
+fn may_be_root(pod_context: &Value) -> bool {
+    let user = pod_context.get("runAsUser").and_then(Value::as_i64);
+    pod_context.get("runAsNonRoot") != Some(&Value::Bool(true)) && user.unwrap_or_default() == 0
+}
+
+/// What one of our own containers may do, where the agent's configuration does not say it: as root, files of anybody; else nothing, so
+/// that a namespace with Pod Security's `restricted` takes it.
+fn restrict(container: &mut ContainerPlan, may_be_root: bool) {
+    let mut capabilities = json!({"drop": ["ALL"]});
+    if may_be_root {
+        capabilities["add"] = json!(FILE_CAPABILITIES);
+    }
+    container
+        .rest
+        .entry("securityContext".to_owned())
+        .or_insert_with(
+            || json!({"allowPrivilegeEscalation": false, "capabilities": capabilities}),
+        );
 }
 
 /// Two volumes at one place, as two registries bring them, are no pod.
@@ -351,6 +376,40 @@ mod tests {
         let expected =
             format!("`one` and `two` are both mounted at `/kaniko/.docker` of container `{MAIN}`");
         assert!(report.to_string().contains(&expected), "{report}");
+    }
+
+    #[test]
+    fn our_containers_may_do_no_more_than_they_need() {
+        let files = json!(["CHOWN", "DAC_OVERRIDE", "FOWNER"]);
+        for (pod_context, added) in [
+            (Value::Null, files.clone()),
+            (json!({"fsGroup": 0}), files.clone()),
+            (json!({"runAsUser": 0, "runAsNonRoot": false}), files),
+            (json!({"runAsUser": 1000}), Value::Null),
+            (json!({"runAsNonRoot": true}), Value::Null),
+        ] {
+            let mut plan = plan();
+            plan.scheduling.security_context = pod_context.clone();
+            let (_, pod) = pod(&plan, &attempt(None));
+            for container in pod.init_containers.expect("ours") {
+                let context = json!(container.security_context);
+                assert_eq!(context["allowPrivilegeEscalation"], false);
+                assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
+                assert_eq!(context["capabilities"]["add"], added, "{pod_context}");
+            }
+            assert_eq!(pod.containers[0].security_context, None);
+        }
+    }
+
+    #[test]
+    fn what_the_agents_configuration_says_of_a_step_holds() {
+        let mut plan = plan();
+        let said = json!({"runAsUser": 7});
+        let step = plan.init_containers.first_mut().expect("a step");
+        step.rest.insert("securityContext".to_owned(), said.clone());
+        let (_, pod) = pod(&plan, &attempt(None));
+        let inits = pod.init_containers.expect("ours");
+        assert_eq!(json!(inits[0].security_context), said);
     }
 
     #[test]

@@ -79,12 +79,17 @@ fn words(view: View) -> String {
                 trouble.kind, trouble.reason, trouble.message
             )
         }
-        View::Ended(ending) => format!(
-            "ended {} {} {:?}: {}",
-            ending.container, ending.reason, ending.exit_code, ending.message
-        ),
+        View::Finishing(ending) => format!("finishing {}", words_of(&ending)),
+        View::Ended(ending) => format!("ended {}", words_of(&ending)),
         other => format!("{other:?}").to_lowercase(),
     }
+}
+
+fn words_of(ending: &Ending) -> String {
+    format!(
+        "{} {} {:?}: {}",
+        ending.container, ending.reason, ending.exit_code, ending.message
+    )
 }
 
 fn note(kind: &str, reason: &str) -> Note {
@@ -132,7 +137,7 @@ fn nothing() -> Value {
 )]
 #[case::asking(
     states("Running", [&ended(0, "Completed"), &running(), &ended(0, "Completed")]),
-    "finishing"
+    "finishing polyaxon-main Completed Some(0): "
 )]
 #[case::succeeded(
     states("Succeeded", [&ended(0, "Completed"), &ended(0, "Completed"), &ended(0, "Completed")]),
@@ -304,6 +309,7 @@ fn a_pod_whose_node_went_away_ends_when_its_grace_is_over() {
         {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded", "message": "late"}]}}));
     let lost = "ended polyaxon-main NodeLost None: \
                 the node `n` is gone or does not answer, how the pod ended there is not known";
+    let finishing = "finishing polyaxon-main Completed Some(0): ";
     let completed = "ended polyaxon-main Completed Some(0): ";
     let vanished = "ended polyaxon-main ObjectVanished None: the Job was deleted by somebody else";
     let exceeded = "ended polyaxon-main DeadlineExceeded None: late";
@@ -313,7 +319,7 @@ fn a_pod_whose_node_went_away_ends_when_its_grace_is_over() {
         (&live, &runs, "00:05:40", lost, Some(0)),
         (&live, &waits, "00:05:39", "starting", Some(1)),
         (&live, &waits, "00:05:40", lost, Some(0)),
-        (&live, &asks, "00:05:39", "finishing", Some(1)),
+        (&live, &asks, "00:05:39", finishing, Some(1)),
         (&live, &asks, "00:05:40", completed, Some(0)),
         (&live, &deleted, "00:15:09", "running", Some(1)),
         (&live, &deleted, "00:15:10", lost, Some(0)),
