@@ -63,7 +63,7 @@ component:
   run:
     kind: job
     environment:
-      securityContext: {runAsNonRoot: true, runAsUser: 65532}
+      securityContext: {runAsNonRoot: true, runAsUser: 65532, fsGroup: 65532}
     init:
     - file: {filename: note.txt, content: written by a step}
     container:
@@ -72,8 +72,13 @@ component:
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 YAML
     id=$(queue_file "$work/modest.yaml")
-    eventually 60 is succeeded "$id" || fail "a run that asks for little: $(polyaxon ops get -uid "$id")"
-    polyaxon ops logs -uid "$id" --raw | grep --quiet 'written by a step' || fail "a step of ours wrote: $(polyaxon ops logs -uid "$id")"
+    eventually 120 is succeeded "$id" || fail "a run that asks for little: $(polyaxon ops get -uid "$id")"
+    polyaxon ops logs -uid "$id" --raw >"$work/log"
+    grep --quiet 'written by a step' "$work/log" || fail "a step of ours wrote: $(cat "$work/log")"
+    if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
+        eventually 60 grep --quiet 'written by a step' "$POLYAXON_TESTBED_DIR/cluster/data/${volumes[1]}/$id/outputs/note.txt" ||
+            fail "a sidecar of ours kept it: $(find "$POLYAXON_TESTBED_DIR/cluster/data/${volumes[1]}")"
+    fi
     all_namespaces label namespace "$runs" --overwrite pod-security.kubernetes.io/enforce=baseline >/dev/null
     ok "a run that asks for little keeps to Pod Security's restricted, with our own containers"
 }
@@ -146,7 +151,7 @@ policy_selects() {
 # hub is rolled out with the settings and another annotation; a build ends well meanwhile, and another one is stopped in the end.
 builds_outlive_agents_and_hub() {
     local ending endless run job leader='' before follower seconds how
-    ending=$(queue ending 'for i in $(seq 100 144); do echo line $i; sleep 1; done')
+    ending=$(queue ending 'for i in $(seq 100 159); do echo line $i; sleep 1; done')
     endless=$(queue endless 'for i in $(seq 100 999); do echo line $i; sleep 1; done')
     for run in "$ending" "$endless"; do
         eventually 60 is running "$run" || fail "a build is running: $(cat "$work/output")"
@@ -189,9 +194,9 @@ builds_outlive_agents_and_hub() {
 
     eventually 120 is succeeded "$ending" || fail "the build ends well: $(cat "$work/output"; polyaxon ops get -uid "$ending")"
     wait "$follower" || fail "who follows a log sees its end: $(cat "$work/follower")"
-    whole "$work/followed" 144 || fail "who follows a log sees each line once: $(cat "$work/followed")"
+    whole "$work/followed" 159 || fail "who follows a log sees each line once: $(cat "$work/followed")"
     polyaxon ops logs -uid "$ending" -nf --raw >"$work/log"
-    whole "$work/log" 144 || fail "no line of its log is lost or doubled: $(cat "$work/log")"
+    whole "$work/log" 159 || fail "no line of its log is lost or doubled: $(cat "$work/log")"
     ended_once "$ending" >"$work/output" || fail "a build ends once: $(polyaxon ops statuses -uid "$ending")"
     polyaxon ops get -uid "$ending" -o json | jq --exit-status .build.confirmed >/dev/null || fail "its digest is confirmed: $(polyaxon ops get -uid "$ending")"
     ok "a build ended once meanwhile, and its log is whole, also for who followed it"

@@ -72,7 +72,7 @@ pub enum Observation {
     Starting,
     /// The main container runs.
     Running,
-    /// It has ended so, and something of ours still works for the attempt.
+    /// It has ended so, and a sidecar still works.
     Finishing(Ending),
     /// All of it has ended.
     Ended(Ending),

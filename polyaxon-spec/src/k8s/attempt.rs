@@ -28,8 +28,6 @@ const CA_PATH: &str = "/plx-build/ca.crt";
 const CONTEXT_PATH: &str = "/plx-build/context";
 /// Volume of a registry secret that the plan does not mount itself.
 const SECRET_VOLUME: &str = "build-registry";
-/// What our own containers need where they are root, for files that others own.
-const FILE_CAPABILITIES: [&str; 3] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 /// Seconds that the sidecar of a build may take after main has ended: five minutes of asking.
 const CONFIRM_GRACE: i64 = 310;
 /// The same for one that only collects.
@@ -75,7 +73,7 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
     check_mounts(plan)?;
     let mut plan = plan.clone();
     make_sidecar_native(&mut plan, attempt);
-    let may_be_root = may_be_root(&plan.scheduling.security_context);
+    let restriction = restriction(&plan);
     let ours = plan.init_containers.iter_mut().chain(&mut plan.containers);
     for container in ours.filter(|container| container.role.is_auxiliary()) {
         if let Some(image) = &attempt.pod_image
@@ -83,7 +81,10 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
         {
             container.image.clone_from(image);
         }
-        restrict(container, may_be_root);
+        if let Some(restriction) = &restriction {
+            let context = container.rest.entry("securityContext".to_owned());
+            context.or_insert_with(|| restriction.clone());
+        }
     }
     let mut job = job::job(&plan, attempt.number)?;
     label(&mut job, attempt);
@@ -97,25 +98,35 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
     Ok(job)
 }
 
-/// Whether nothing says that the processes of the pod are not root.
-fn may_be_root(pod_context: &Value) -> bool {
-    let user = pod_context.get("runAsUser").and_then(Value::as_i64);
-    pod_context.get("runAsNonRoot") != Some(&Value::Bool(true)) && user.unwrap_or_default() == 0
+/// What our own containers may do in a run whose main container keeps to Pod Security's `restricted`: no more than that, so that all of
+/// the pod keeps to it. `None` where main does not.
+fn restriction(plan: &PodPlan) -> Option<Value> {
+    let context = plan.main()?.rest.get("securityContext")?;
+    let capabilities = context.get("capabilities")?;
+    let drops_all = list(capabilities.get("drop")).any(|name| name == "ALL");
+    let adds_any = list(capabilities.get("add")).next().is_some();
+    let not_root = "runAsNonRoot";
+    let not_root = context
+        .get(not_root)
+        .or_else(|| plan.scheduling.security_context.get(not_root));
+    let is_restricted = drops_all
+        && !adds_any
+        && context.get("allowPrivilegeEscalation") == Some(&Value::Bool(false))
+        && not_root == Some(&Value::Bool(true));
+    is_restricted.then(|| {
+        let mut ours =
+            json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        for name in ["runAsNonRoot", "runAsUser", "runAsGroup"] {
+            if let Some(value) = context.get(name) {
+                ours[name] = value.clone();
+            }
+        }
+        ours
+    })
 }
 
-/// What one of our own containers may do, where the agent's configuration does not say it: as root, files of anybody; else nothing, so
-/// that a namespace with Pod Security's `restricted` takes it.
-fn restrict(container: &mut ContainerPlan, may_be_root: bool) {
-    let mut capabilities = json!({"drop": ["ALL"]});
-    if may_be_root {
-        capabilities["add"] = json!(FILE_CAPABILITIES);
-    }
-    container
-        .rest
-        .entry("securityContext".to_owned())
-        .or_insert_with(
-            || json!({"allowPrivilegeEscalation": false, "capabilities": capabilities}),
-        );
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Two volumes at one place, as two registries bring them, are no pod.
@@ -379,31 +390,48 @@ mod tests {
     }
 
     #[test]
-    fn our_containers_may_do_no_more_than_they_need() {
-        let files = json!(["CHOWN", "DAC_OVERRIDE", "FOWNER"]);
-        for (pod_context, added) in [
-            (Value::Null, files.clone()),
-            (json!({"fsGroup": 0}), files.clone()),
-            (json!({"runAsUser": 0, "runAsNonRoot": false}), files),
-            (json!({"runAsUser": 1000}), Value::Null),
-            (json!({"runAsNonRoot": true}), Value::Null),
+    fn our_containers_are_as_restricted_as_main() {
+        let drop_all = json!({"drop": ["ALL"]});
+        let restricted = json!({"allowPrivilegeEscalation": false, "capabilities": drop_all});
+        let user = json!({
+            "allowPrivilegeEscalation": false, "capabilities": drop_all, "runAsNonRoot": true, "runAsUser": 1000});
+        let mut with_more = user.clone();
+        with_more["readOnlyRootFilesystem"] = json!(true);
+        let mut as_build = user.clone();
+        as_build["capabilities"]["add"] = json!(["CHOWN"]);
+        let not_root = json!({"runAsNonRoot": true});
+        for (of_pod, of_main, wanted) in [
+            (&Value::Null, &Value::Null, None),
+            (&not_root, &Value::Null, None),
+            (&Value::Null, &restricted, None),
+            (&not_root, &restricted, Some(&restricted)),
+            (&Value::Null, &user, Some(&user)),
+            (&Value::Null, &with_more, Some(&user)),
+            (&not_root, &as_build, None),
         ] {
             let mut plan = plan();
-            plan.scheduling.security_context = pod_context.clone();
+            plan.scheduling.security_context = of_pod.clone();
+            let main = plan.containers.first_mut().expect("main");
+            if !of_main.is_null() {
+                let rest = &mut main.rest;
+                rest.insert("securityContext".to_owned(), of_main.clone());
+            }
             let (_, pod) = pod(&plan, &attempt(None));
             for container in pod.init_containers.expect("ours") {
-                let context = json!(container.security_context);
-                assert_eq!(context["allowPrivilegeEscalation"], false);
-                assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
-                assert_eq!(context["capabilities"]["add"], added, "{pod_context}");
+                let context = container.security_context.map(|context| json!(context));
+                assert_eq!(context.as_ref(), wanted, "{of_pod} {of_main}");
             }
-            assert_eq!(pod.containers[0].security_context, None);
         }
     }
 
     #[test]
-    fn what_the_agents_configuration_says_of_a_step_holds() {
+    fn what_a_file_says_of_the_container_of_a_step_holds() {
         let mut plan = plan();
+        plan.scheduling.security_context = json!({"runAsNonRoot": true});
+        let main = plan.containers.first_mut().expect("main");
+        let restricted =
+            json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        main.rest.insert("securityContext".to_owned(), restricted);
         let said = json!({"runAsUser": 7});
         let step = plan.init_containers.first_mut().expect("a step");
         step.rest.insert("securityContext".to_owned(), said.clone());

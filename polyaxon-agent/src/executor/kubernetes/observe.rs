@@ -63,7 +63,7 @@ pub(super) enum View {
     Running,
     /// Main has ended; another container of the user's goes on.
     Leftovers,
-    /// Main has ended so; our sidecar still works.
+    /// Main has ended so; a native sidecar, mostly ours, still works.
     Finishing(Ending),
     /// Somebody deletes the Job while its pod is there.
     Deleting,
