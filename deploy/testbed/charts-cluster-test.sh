@@ -125,6 +125,8 @@ no_forward() {
 }
 forward() {
     no_forward
+    # What the one before said does not count.
+    : >"$work/forward"
     "$POLYAXON_KUBECTL" --namespace "$system" port-forward service/polyaxon-hub "$port:8000" >"$work/forward" 2>&1 &
     forward=$!
     eventually 20 grep --quiet 'Forwarding from 127' "$work/forward" || fail "port-forward: $(cat "$work/forward")"

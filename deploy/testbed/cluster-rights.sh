@@ -16,7 +16,7 @@ agent=$(realpath "$(dirname "$0")/../kustomize/agent")
 [ -s "$audit_log" ] || cluster_fail "\`$audit_log\` is empty: the API server writes no audit log"
 
 # shellcheck disable=SC2016 # a filter of jq
-given=$(kubectl kustomize "$agent" | kubectl create --dry-run=client --filename=- --output=json | jq --slurp '
+given=$("$POLYAXON_KUBECTL" kustomize "$agent" | "$POLYAXON_KUBECTL" create --dry-run=client --filename=- --output=json | jq --slurp '
     [.[] | if .kind == "List" then .items[] else . end | select(.kind == "Role") | .rules[]
         | .verbs[] as $verb | .apiGroups[] as $group | .resources[] as $resource | [$verb, ($group, $resource | select(. != ""))]
         | join(" ")]
@@ -32,10 +32,11 @@ found=$(jq --null-input --raw-output -L "$cluster_settings" --argjson given "$gi
     def is_precise:
         if .verb == "delete" then .requestObject.preconditions.uid != null
         elif .verb == "patch" then
-            [(.requestObject // [])[] | "\(.op) \(.path | sub("/[0-9]+$"; ""))"]
-            | contains(["test /metadata/uid", "test /metadata/resourceVersion"])
-            and . - ["test /metadata/uid", "test /metadata/resourceVersion", "add /spec/ttlSecondsAfterFinished", "remove /metadata/finalizers"]
-                == []
+            ["test /metadata/uid", "test /metadata/resourceVersion"] as $tests
+            | (.requestObject | type) == "array"
+            and ([.requestObject[] | "\(.op) \(.path | tostring | sub("/[0-9]+$"; ""))"]
+                | $tests - . == []
+                and . - $tests - ["add /spec/ttlSecondsAfterFinished", "remove /metadata/finalizers"] == [])
         else .objectRef.resource == "leases" end;
     reduce inputs as $event ({used: {}, wrong: []};
         if $event | (.annotations["authorization.k8s.io/decision"] == "allow" and .objectRef.resource != null and is_of($ARGS.positional)) | not

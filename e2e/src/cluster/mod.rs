@@ -253,6 +253,19 @@ insecureRegistries: [{insecure}]
         Ok(objects)
     }
 
+    /// Waits until the pod of a run is in a phase, whether or not an agent looks at it.
+    ///
+    /// # Errors
+    /// Its phase is another one.
+    pub fn wait_for_pod(&self, uuid: &str, phase: &str) -> Result<()> {
+        eventually(LIMIT, || {
+            let pods = self.objects("pods", uuid)?;
+            let found = pods.first().map(|pod| &pod["status"]["phase"]);
+            ensure!(found.is_some_and(|found| found == phase), "{found:?}");
+            Ok(())
+        })
+    }
+
     /// Kills a service of `deploy/testbed/cluster.sh`, or `node`: kubelet, containerd and every pod. It is started
     /// again at the latest when the value is dropped.
     ///

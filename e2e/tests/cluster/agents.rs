@@ -7,9 +7,6 @@ use polyaxon_e2e::cluster::ClusterServices;
 use crate::gate::Gate;
 use crate::operation;
 
-/// Lines of a build that takes longer than a Lease that nobody renews.
-const LINES: usize = 60;
-
 /// Lines of a build before it waits to be looked at.
 const HELD: usize = 20;
 
@@ -19,13 +16,16 @@ fn an_agent_that_stands_by_takes_over_what_runs() -> Result<()> {
     let _turn = crate::shared_turn();
     let mut cluster = ClusterServices::start()?;
     let _standby = cluster.start_standby_agent()?;
-    let uuid = cluster.queue(&operation("handed-over", &print_lines(LINES, "0.4")))?;
+    let gate = Gate::start(&cluster)?;
+    let held = format!("{}; {}", print_lines(HELD, "0.4"), gate.wait()?);
+    let uuid = cluster.queue(&operation("handed-over", &held))?;
     wait_for_text(&cluster, &uuid, "line-3-end")?;
     cluster.kill_agent()?;
     // Nobody but the other one can start it.
     let next = cluster.queue(&operation("after", &print_lines(1, "0")))?;
-    cluster.check_whole(&uuid, LINES)?;
-    cluster.check_whole(&next, 1)
+    cluster.check_whole(&next, 1)?;
+    gate.open(1)?;
+    cluster.check_whole(&uuid, HELD)
 }
 
 #[test]

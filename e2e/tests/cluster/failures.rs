@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{END, PRINTED, check_end_and_lines, image, operation, patched, prints_and};
 
-/// Longest time until a run says what the cluster has against it.
+/// Longest time until a run says what the cluster has against its Job.
 const TOLD: Duration = Duration::from_secs(10);
 
 /// Queues a run that prints and then fails at its first attempt.
@@ -73,7 +73,7 @@ fn a_failing_instruction_is_named_with_its_exit_status() -> Result<()> {
 fn a_pod_that_no_node_takes_is_told_and_given_up() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start_with(&AgentFile {
-        executor: "    unschedulableTimeout: 8\n",
+        executor: "    unschedulableTimeout: 20\n",
         ..AgentFile::default()
     })?;
     at_once(
@@ -117,13 +117,17 @@ fn a_build_that_takes_too_long_is_stopped_with_a_whole_log() -> Result<()> {
 fn a_pod_that_pod_security_refuses_is_told() -> Result<()> {
     let _turn = crate::shared_turn();
     let cluster = ClusterServices::start_with(&AgentFile {
-        executor: "    unschedulableTimeout: 15\n",
+        executor: "    unschedulableTimeout: 30\n",
         ..AgentFile::default()
     })?;
     let label = "pod-security.kubernetes.io/enforce=restricted";
     kubectl(&["label", "namespace", cluster.namespaces()[0].name(), label])?;
     let uuid = cluster.queue(&operation("refused", "true"))?;
-    let queued = Instant::now();
+    eventually(END, || {
+        ensure!(!cluster.objects("jobs", &uuid)?.is_empty(), "no Job");
+        Ok(())
+    })?;
+    let made = Instant::now();
     eventually(END, || {
         let run = get(&cluster, &uuid)?;
         let message = run["message"].to_string();
@@ -131,7 +135,7 @@ fn a_pod_that_pod_security_refuses_is_told() -> Result<()> {
         ensure!(run["status"] == "warning", "{run:#}");
         Ok(())
     })?;
-    let told = queued.elapsed();
+    let told = made.elapsed();
     ensure!(told < TOLD, "it was told after {told:?}");
     cluster.wait_for_status(&uuid, "failed", END)?;
     check_one_end(&cluster, &uuid)?;

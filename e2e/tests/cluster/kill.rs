@@ -42,7 +42,7 @@ fn a_build_that_ends_while_the_agent_is_dead_is_reported_whole() -> Result<()> {
     let uuid = cluster.queue(&lines("away"))?;
     wait_for_text(&cluster, &uuid, "line-5-end")?;
     cluster.kill_agent()?;
-    std::thread::sleep(Duration::from_secs(12));
+    cluster.wait_for_pod(&uuid, "Succeeded")?;
     cluster.start_agent()?;
     cluster.check_whole(&uuid, LINES)
 }
@@ -59,6 +59,7 @@ fn half_a_minute_without_the_hub_costs_no_line() -> Result<()> {
     wait_for_text(&cluster, &long, "line-2-end")?;
     cluster.kill_hub()?;
     std::thread::sleep(Duration::from_secs(30));
+    cluster.wait_for_pod(&short, "Succeeded")?;
     cluster.start_hub()?;
     cluster.check_whole(&short, LINES)?;
     cluster.check_whole(&long, LINES)

@@ -10,6 +10,9 @@ use crate::lines;
 
 const LINES: usize = 60;
 
+/// How long an agent tries to renew its Lease.
+const RENEWAL: Duration = Duration::from_secs(10);
+
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_restart_of_the_api_server_costs_no_build() -> Result<()> {
@@ -25,6 +28,7 @@ fn a_restart_of_the_api_server_costs_no_build() -> Result<()> {
         queueing.join().map_err(|_| anyhow!("queueing panicked"))?
     })?;
     // One that cannot renew its Lease ends, and is started again by whoever watches over it.
+    std::thread::sleep(RENEWAL);
     cluster.start_agent_if_ended()?;
     cluster.check_whole(&running, LINES)?;
     cluster.check_whole(&queued, 3)
@@ -38,7 +42,6 @@ fn an_agent_that_lost_its_lease_in_an_outage_finds_its_builds_again() -> Result<
     let running = cluster.queue(&lines("leased", LINES))?;
     wait_for_text(&cluster, &running, "line-3-end")?;
     let outage = cluster.without("kube-apiserver")?;
-    // It has ten seconds to renew the Lease.
     cluster.wait_for_agents_end(Duration::from_mins(1))?;
     outage.end()?;
     cluster.start_agent()?;

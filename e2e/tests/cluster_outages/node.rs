@@ -6,7 +6,6 @@ use polyaxon_e2e::build::{
 };
 use polyaxon_e2e::cluster::{ClusterServices, kubectl};
 use polyaxon_e2e::command::eventually;
-use serde_json::Value;
 
 use crate::lines;
 
@@ -28,7 +27,7 @@ fn a_build_goes_on_while_the_kubelet_is_restarted() -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_build_whose_node_dies_is_built_again() -> Result<()> {
-    const LINES: usize = 20;
+    const LINES: usize = 40;
     let _turn = crate::turn();
     let cluster = ClusterServices::start()?;
     let operation = lines("node", LINES).replace("maxRetries: 0", "maxRetries: 1");
@@ -54,7 +53,7 @@ fn a_build_whose_node_dies_is_built_again() -> Result<()> {
 #[test]
 #[ignore = "needs the cluster of the testbed: `make e2e-cluster`"]
 fn a_node_that_stays_away_keeps_nothing_waiting() -> Result<()> {
-    const LINES: usize = 12;
+    const LINES: usize = 40;
     let _turn = crate::turn();
     let cluster = ClusterServices::start()?;
     let built = cluster.queue(&lines("built", LINES).replace("maxRetries: 0", "maxRetries: 1"))?;
@@ -131,12 +130,7 @@ fn what_is_rotated_away_while_the_agent_is_dead_is_marked() -> Result<()> {
     let uuid = cluster.queue(&operation_to("team/outage:rotated", &command))?;
     wait_for_text(&cluster, &uuid, "line-3-end")?;
     cluster.kill_agent()?;
-    eventually(END, || {
-        let pods = cluster.objects("pods", &uuid)?;
-        let phase = pods.first().map(|pod| &pod["status"]["phase"]);
-        ensure!(phase == Some(&Value::from("Succeeded")), "{phase:?}");
-        Ok(())
-    })?;
+    cluster.wait_for_pod(&uuid, "Succeeded")?;
     cluster.start_agent()?;
     let run = ended(&cluster, &uuid)?;
     ensure!(run["status"] == "succeeded", "{run:#}");
