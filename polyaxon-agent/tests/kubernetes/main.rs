@@ -8,11 +8,9 @@
 
 mod account;
 mod cluster;
-mod faults;
 mod leader;
 mod life;
 mod names;
-mod outage;
-mod pace;
+mod outages;
 mod removal;
 mod user_namespaces;

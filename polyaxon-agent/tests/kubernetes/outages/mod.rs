@@ -1,18 +1,27 @@
-//! Parts of the testbed's cluster that are away for a while, or have other settings.
+//! Parts of the testbed's cluster that are away for a while, or have other settings. On another cluster these tests do not run.
+
+mod logs;
+mod pace;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Whether the cluster is the testbed's own: of another one nothing is stopped.
-pub(crate) fn may_happen() -> bool {
-    std::env::var("POLYAXON_E2E_CLUSTER").is_ok_and(|kind| kind == "testbed")
+/// Of a cluster that is not the testbed's own nothing is stopped or changed.
+fn assert_ours() {
+    let kind = std::env::var("POLYAXON_E2E_CLUSTER");
+    assert_eq!(
+        kind.as_deref(),
+        Ok("testbed"),
+        "run the tests of another cluster with `--skip outages::`"
+    );
 }
 
 /// A service that is killed now, and started again when this is dropped.
-pub(crate) struct Outage(&'static str);
+struct Outage(&'static str);
 
 impl Outage {
-    pub(crate) fn begin(service: &'static str) -> Self {
+    fn begin(service: &'static str) -> Self {
+        assert_ours();
         let outage = Self(service);
         cluster("stop", service, None);
         outage
@@ -26,10 +35,11 @@ impl Drop for Outage {
 }
 
 /// The kubelet rotates logs at a small size, until this is dropped.
-pub(crate) struct SmallLogs;
+struct SmallLogs;
 
 impl SmallLogs {
-    pub(crate) fn begin(size: &str) -> Self {
+    fn begin(size: &str) -> Self {
+        assert_ours();
         cluster("stop", "kubelet", None);
         let small = Self;
         cluster("start", "kubelet", Some(size));

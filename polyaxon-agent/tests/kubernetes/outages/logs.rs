@@ -7,8 +7,8 @@ use polyaxon_agent::attempt::AttemptKey;
 use polyaxon_agent::executor::{Ending, Executor, ExecutorError, Observation};
 use polyaxon_agent::logs::Position;
 
+use super::{Outage, SmallLogs};
 use crate::cluster::{Cluster, LIMIT};
-use crate::outage::{Outage, SmallLogs, may_happen};
 
 /// Stands for lines that are missing.
 const GAP: &str = "[gap]";
@@ -141,18 +141,14 @@ async fn follow_over_an_outage_of(part: &'static str, end: &str) -> Ending {
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
 async fn a_log_and_its_watch_survive_a_restart_of_the_api_server() {
-    if may_happen() {
-        let ending = follow_over_an_outage_of("kube-apiserver", "exit 3").await;
-        assert_eq!(ending.exit_code, Some(3));
-    }
+    let ending = follow_over_an_outage_of("kube-apiserver", "exit 3").await;
+    assert_eq!(ending.exit_code, Some(3));
 }
 
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
 async fn a_log_survives_a_restart_of_the_kubelet() {
-    if may_happen() {
-        assert!(follow_over_an_outage_of("kubelet", "").await.succeeded());
-    }
+    assert!(follow_over_an_outage_of("kubelet", "").await.succeeded());
 }
 
 /// Shell that writes lines of a hundred bytes: so many parts of 300 KiB, a rotation apart.
@@ -167,9 +163,6 @@ fn much(from: usize, parts: usize) -> String {
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
 async fn what_is_rotated_away_while_nobody_reads_is_marked() {
-    if !may_happen() {
-        return;
-    }
     let mut cluster = Cluster::start_alone().await;
     let _small = SmallLogs::begin("256Ki");
     let start = format!(
@@ -210,9 +203,6 @@ async fn what_is_rotated_away_while_nobody_reads_is_marked() {
 #[tokio::test]
 #[ignore = "needs the cluster of the testbed"]
 async fn a_rotation_under_a_reader_loses_and_doubles_nothing() {
-    if !may_happen() {
-        return;
-    }
     let cluster = Cluster::start_alone().await;
     let _small = SmallLogs::begin("256Ki");
     let mut watch = cluster.launch(cluster.plan(&much(1, 3))).await;
