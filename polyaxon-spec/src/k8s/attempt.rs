@@ -6,9 +6,9 @@ use std::path::Path;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::job;
+use super::{job, restriction::restriction};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::kaniko::{CA_VOLUME, RESULT_VOLUME};
 use crate::plan::{
@@ -96,37 +96,6 @@ pub fn job_of_attempt(plan: &PodPlan, attempt: &Attempt) -> Result<Job, Report> 
         finish(pod, &plan, attempt);
     }
     Ok(job)
-}
-
-/// What our own containers may do in a run whose main container keeps to Pod Security's `restricted`: no more than that, so that all of
-/// the pod keeps to it. `None` where main does not.
-fn restriction(plan: &PodPlan) -> Option<Value> {
-    let context = plan.main()?.rest.get("securityContext")?;
-    let capabilities = context.get("capabilities")?;
-    let drops_all = list(capabilities.get("drop")).any(|name| name == "ALL");
-    let adds_any = list(capabilities.get("add")).next().is_some();
-    let not_root = "runAsNonRoot";
-    let not_root = context
-        .get(not_root)
-        .or_else(|| plan.scheduling.security_context.get(not_root));
-    let is_restricted = drops_all
-        && !adds_any
-        && context.get("allowPrivilegeEscalation") == Some(&Value::Bool(false))
-        && not_root == Some(&Value::Bool(true));
-    is_restricted.then(|| {
-        let mut ours =
-            json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-        for name in ["runAsNonRoot", "runAsUser", "runAsGroup"] {
-            if let Some(value) = context.get(name) {
-                ours[name] = value.clone();
-            }
-        }
-        ours
-    })
-}
-
-fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Two volumes at one place, as two registries bring them, are no pod.
@@ -390,54 +359,24 @@ mod tests {
     }
 
     #[test]
-    fn our_containers_are_as_restricted_as_main() {
-        let drop_all = json!({"drop": ["ALL"]});
-        let restricted = json!({"allowPrivilegeEscalation": false, "capabilities": drop_all});
-        let user = json!({
-            "allowPrivilegeEscalation": false, "capabilities": drop_all, "runAsNonRoot": true, "runAsUser": 1000});
-        let mut with_more = user.clone();
-        with_more["readOnlyRootFilesystem"] = json!(true);
-        let mut as_build = user.clone();
-        as_build["capabilities"]["add"] = json!(["CHOWN"]);
-        let not_root = json!({"runAsNonRoot": true});
-        for (of_pod, of_main, wanted) in [
-            (&Value::Null, &Value::Null, None),
-            (&not_root, &Value::Null, None),
-            (&Value::Null, &restricted, None),
-            (&not_root, &restricted, Some(&restricted)),
-            (&Value::Null, &user, Some(&user)),
-            (&Value::Null, &with_more, Some(&user)),
-            (&not_root, &as_build, None),
-        ] {
-            let mut plan = plan();
-            plan.scheduling.security_context = of_pod.clone();
-            let main = plan.containers.first_mut().expect("main");
-            if !of_main.is_null() {
-                let rest = &mut main.rest;
-                rest.insert("securityContext".to_owned(), of_main.clone());
-            }
-            let (_, pod) = pod(&plan, &attempt(None));
-            for container in pod.init_containers.expect("ours") {
-                let context = container.security_context.map(|context| json!(context));
-                assert_eq!(context.as_ref(), wanted, "{of_pod} {of_main}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_file_says_of_the_container_of_a_step_holds() {
+    fn ours_are_restricted_with_main_but_for_what_the_file_says_of_a_step() {
         let mut plan = plan();
         plan.scheduling.security_context = json!({"runAsNonRoot": true});
         let main = plan.containers.first_mut().expect("main");
         let restricted =
             json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-        main.rest.insert("securityContext".to_owned(), restricted);
+        main.rest
+            .insert("securityContext".to_owned(), restricted.clone());
         let said = json!({"runAsUser": 7});
         let step = plan.init_containers.first_mut().expect("a step");
         step.rest.insert("securityContext".to_owned(), said.clone());
         let (_, pod) = pod(&plan, &attempt(None));
         let inits = pod.init_containers.expect("ours");
-        assert_eq!(json!(inits[0].security_context), said);
+        let contexts: Vec<_> = inits
+            .iter()
+            .map(|init| json!(init.security_context))
+            .collect();
+        assert_eq!(contexts, [said, restricted]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod hand_over;
 mod job;
 mod pod;
 mod resource;
+mod restriction;
 #[cfg(test)]
 mod tests;
 mod typed;
