@@ -334,14 +334,21 @@ impl Machine {
                 Vec::new()
             }
             Observation::Finishing(ending) | Observation::Ended(ending) => self.ended(ending, now),
-            Observation::Vanished => {
-                let outcome = match &self.stop {
-                    Some(reason) => Outcome::stopped(reason.clone()),
-                    None => Outcome::vanished(),
-                };
-                self.finish(outcome, now)
-            }
+            Observation::Vanished => self.vanished(now),
         }
+    }
+
+    fn vanished(&mut self, now: Instant) -> Vec<Action> {
+        // Main's end was seen; only what still worked for it is gone.
+        if let State::Finishing { ending } = &self.state {
+            let ending = (**ending).clone();
+            return self.ended(ending, now);
+        }
+        let outcome = match &self.stop {
+            Some(reason) => Outcome::stopped(reason.clone()),
+            None => Outcome::vanished(),
+        };
+        self.finish(outcome, now)
     }
 
     fn ended(&mut self, ending: Ending, now: Instant) -> Vec<Action> {

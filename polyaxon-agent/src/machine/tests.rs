@@ -365,6 +365,18 @@ fn lives_of_attempts() {
             ],
             vec!["run", "report failed"],
         ),
+        (
+            "somebody removed what still worked for a build that had ended",
+            build(),
+            vec![
+                Event::Adopt,
+                running(),
+                Event::LogsDrained,
+                finishing(0),
+                Event::Observed(Observation::Vanished),
+            ],
+            vec!["run", "report running", "confirm"],
+        ),
     ];
     for (name, facts, events, expected) in table {
         assert_eq!(live(facts, events), expected, "{name}");
