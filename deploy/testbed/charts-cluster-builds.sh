@@ -56,7 +56,9 @@ quick_start_twice() {
 # A run that is no build, and whose file asks for little, in a namespace with Pod Security's `restricted`: it has a step and a sidecar of ours.
 modest_run() {
     local id
-    all_namespaces label namespace "$runs" --overwrite pod-security.kubernetes.io/enforce=restricted >/dev/null
+    # It warns of pods of before.
+    all_namespaces label namespace "$runs" --overwrite pod-security.kubernetes.io/enforce=restricted >"$work/output" 2>&1 ||
+        fail "Pod Security's restricted: $(cat "$work/output")"
     cat >"$work/modest.yaml" <<YAML
 kind: operation
 component:

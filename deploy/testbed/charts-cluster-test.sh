@@ -39,6 +39,8 @@ source "$here/checks.sh"
 source "$here/reader.sh"
 # shellcheck source-path=SCRIPTDIR source=charts-cluster-builds.sh
 source "$here/charts-cluster-builds.sh"
+# shellcheck source-path=SCRIPTDIR source=charts-cluster-images.sh
+source "$here/charts-cluster-images.sh"
 # shellcheck source-path=SCRIPTDIR source=charts-cluster-proxy.sh
 source "$here/charts-cluster-proxy.sh"
 port=$(free_port) host=https://localhost:$port forward='' forwards=()
@@ -364,9 +366,10 @@ quick_start_twice
 modest_run
 
 if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ]; then
+    builds_its_own_images "${hub_settings[@]}"
     builds_behind_a_proxy
 else
-    echo "left out, pods reach no proxy of this machine: an agent and a command line behind one"
+    echo "left out, pods reach no server of this machine: images of its own, an agent and a command line behind a proxy"
 fi
 
 "$here/cluster-refusals.sh" "$system" || fail "the Role is large enough"
