@@ -29,12 +29,12 @@ pub(crate) async fn measure(services: &Services, namespace: &Namespace) -> Resul
         at(&mut first, 99),
         "ms",
     )?;
+    settle(first.len()).await;
     for (size, rounds) in CROWDS {
         let mut times = Vec::with_capacity(size * rounds);
         for _ in 0..rounds {
             times.extend(crowd(services, &seen, size).await?);
-            // Their pods start meanwhile.
-            tokio::time::sleep(Duration::from_millis(20 * size as u64)).await;
+            settle(size).await;
         }
         for percent in [50, 99] {
             let name = format!("submit to Job, {size} at once, p{percent}");
@@ -42,6 +42,11 @@ pub(crate) async fn measure(services: &Services, namespace: &Namespace) -> Resul
         }
     }
     Ok(())
+}
+
+/// Their pods start meanwhile: cluster and nodes share the machine, and who comes next is to meet neither at work.
+async fn settle(size: usize) {
+    tokio::time::sleep(Duration::from_millis(500 + 50 * size as u64)).await;
 }
 
 async fn crowd(services: &Services, seen: &Seen, size: usize) -> Result<Vec<Duration>> {
