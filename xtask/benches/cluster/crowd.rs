@@ -22,6 +22,9 @@ const AT_ONCE: usize = 16;
 /// The share of all creations that is left to the agent to find out how much the API server bears.
 const RAMP: usize = 4;
 
+/// Fewer are created before a pace can be seen.
+const FEWEST: usize = 200;
+
 /// Longest time until all are there.
 const LIMIT: Duration = Duration::from_mins(25);
 
@@ -30,64 +33,52 @@ pub(crate) async fn measure(
     namespace: &Namespace,
     runs: usize,
 ) -> Result<()> {
+    ensure!(runs >= FEWEST, "a crowd has {FEWEST} runs or more");
     #[expect(clippy::cast_precision_loss, reason = "a count of runs is small")]
     figure("runs that live at once", runs as f64, "runs")?;
     let (empty, _) = services.memory()?;
     figure("memory, before", empty, "MiB")?;
     let job = a_job(services, namespace).await?;
-    let as_many = (runs / 4).max(50);
-    until_rest().await?;
-    let bare = bare_loop(namespace, &job, as_many).await?;
-    figure("Jobs created by a bare loop", bare, "/s")?;
-    until_rest().await?;
-
-    say(&format!("{runs} runs"))?;
-    let before = services.count(Status::Running).await?;
-    let seen = Seen::begin(namespace);
-    while seen.count() < before {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    // Of as many as each creates, in each of the loop's two turns half.
+    let part = runs / 4;
     let worked = services.processor_time()?;
-    let submitted = Instant::now();
-    let services_now = &*services;
-    stream::iter(0..runs)
-        .map(|_| services_now.create(SIMULATED))
-        .buffer_unordered(AT_ONCE)
-        .try_for_each(|_| async { Ok(()) })
-        .await?;
-    say(&format!(
-        "submitted within {:.1} s",
-        submitted.elapsed().as_secs_f64()
-    ))?;
-    while seen.count() < before + runs {
-        ensure!(
-            submitted.elapsed() < LIMIT,
-            "only {} Jobs came",
-            seen.count() - before
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let times = seen.times().split_off(before);
-    drop(seen);
-    let all = rate(&times)?;
-    figure("Jobs created by the agent, after its ramp", all, "/s")?;
-    // The more there are, the slower the API server is.
-    let as_many = rate(times.get(..as_many).unwrap_or(&times))?;
-    figure(
-        "Jobs created by the agent, as many as by the bare loop",
-        as_many,
-        "/s",
-    )?;
+    let before = services.count(Status::Running).await?;
+
+    say(&format!("{part} runs, by which the agent finds its pace"))?;
+    bring(services, namespace, part).await?;
+    until_rest().await?;
+    // An API server gets faster while it is new, and slower the more there is: the loop's turns are on both sides of the agent's.
+    let loop_before = bare_loop(namespace, &job, part / 2).await?;
+    until_rest().await?;
+    say(&format!("{part} runs"))?;
+    let agent = rate(&bring(services, namespace, part).await?)?;
+    until_rest().await?;
+    let loop_after = bare_loop(namespace, &job, part / 2).await?;
+    until_rest().await?;
+    figure("Jobs created by a bare loop, before", loop_before, "/s")?;
+    figure("Jobs created by a bare loop, after", loop_after, "/s")?;
+    figure("Jobs created by the agent", agent, "/s")?;
+    let bare = f64::midpoint(loop_before, loop_after);
     figure(
         "Jobs created, agent over bare loop",
-        as_many / bare * 100.0,
+        agent / bare * 100.0,
         "%",
+    )?;
+
+    let rest = runs - 2 * part;
+    say(&format!("{rest} runs"))?;
+    let submitted = Instant::now();
+    let times = bring(services, namespace, rest).await?;
+    figure(
+        "Jobs created by the agent, as many again",
+        rate(&times)?,
+        "/s",
     )?;
     services
         .until(Status::Running, before + runs, LIMIT)
         .await?;
     let all = submitted.elapsed().as_secs_f64();
-    figure("submit to running, all runs", all, "s")?;
+    figure("submit to running, as many again", all, "s")?;
     until_rest().await?;
     let worked = services.processor_time()?.saturating_sub(worked);
     #[expect(clippy::cast_precision_loss, reason = "a count of runs is small")]
@@ -112,6 +103,34 @@ pub(crate) async fn measure(
         before + runs
     );
     Ok(())
+}
+
+/// Submits so many runs; answers when each of their Jobs came.
+async fn bring(services: &Services, namespace: &Namespace, runs: usize) -> Result<Vec<Instant>> {
+    let there = services.count(Status::Running).await?;
+    let seen = Seen::begin(namespace);
+    while seen.count() < there {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let submitted = Instant::now();
+    stream::iter(0..runs)
+        .map(|_| services.create(SIMULATED))
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|_| async { Ok(()) })
+        .await?;
+    say(&format!(
+        "submitted within {:.1} s",
+        submitted.elapsed().as_secs_f64()
+    ))?;
+    while seen.count() < there + runs {
+        ensure!(
+            submitted.elapsed() < LIMIT,
+            "only {} Jobs came",
+            seen.count() - there
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(seen.times().split_off(there))
 }
 
 /// A Job as the agent makes it, and as one would send it.
