@@ -2,7 +2,7 @@
 # Own images of charts-cluster-test.sh, which reads this with `source`.
 # shellcheck disable=SC2034,SC2154 # variables are of those who read this file
 
-# image_contexts: serves the folders of the images as a git repository to pods, as deploy/images/README.md says.
+# image_contexts: the folders of the images as a git repository, as deploy/images/README.md says.
 image_contexts() {
     local contexts=$work/image-contexts name
     for name in hub agent pod; do
@@ -12,10 +12,15 @@ image_contexts() {
     git -C "$contexts" init --quiet --initial-branch=main
     git -C "$contexts" add .
     git -C "$contexts" -c user.name=test -c user.email=test@example.org commit --quiet --message=contexts
-    git_port=$(free_port)
-    git daemon --export-all --base-path="$work" --listen="$POLYAXON_E2E_CLUSTER_GATEWAY" --port="$git_port" "$work" 2>"$work/git.log" &
+}
+# serve_contexts: for pods, at `git_address`.
+serve_contexts() {
+    local port
+    port=$(free_port)
+    git_address=git://$POLYAXON_E2E_CLUSTER_GATEWAY:$port/image-contexts
+    git daemon --export-all --base-path="$work" --listen="$POLYAXON_E2E_CLUSTER_GATEWAY" --port="$port" "$work" 2>"$work/git.log" &
     forwards+=($!)
-    eventually 20 git ls-remote --quiet "git://$POLYAXON_E2E_CLUSTER_GATEWAY:$git_port/image-contexts" || fail "git answers: $(cat "$work/output" "$work/git.log")"
+    eventually 20 git ls-remote --quiet "$git_address" || fail "git answers: $(cat "$work/output" "$work/git.log")"
 }
 # build_image NAME: builds the image by its recipe as it stands; its digest is in `digest`.
 build_image() {
@@ -48,14 +53,14 @@ another_is_ready() {
 }
 # builds_its_own_images HUB-SETTING...: hub, agent and pods of runs build the images of themselves, and go on with those.
 builds_its_own_images() {
-    local digest git_port hub agent pod settings version
+    local digest git_address hub agent pod settings version
     version=$("$POLYAXON_CLI" version --client | sed 's/polyaxon //')
-    image_contexts
+    serve_contexts
     cat >"$work/images-values.yaml" <<YAML
 config:
   connections:
   - {name: docker-connection, kind: registry, schema: {url: "$POLYAXON_E2E_CLUSTER_REGISTRY"}}
-  - {name: image-contexts, kind: git, schema: {url: "git://$POLYAXON_E2E_CLUSTER_GATEWAY:$git_port/image-contexts"}}
+  - {name: image-contexts, kind: git, schema: {url: "$git_address"}}
 YAML
     settings=(--set config.maxRuns=3 --values "$work/images-values.yaml")
     replace_agent "${settings[@]}"

@@ -22,13 +22,6 @@ helm=${HELM:-$("$here/cluster-binaries.sh" helm)/helm}
 for name in KUBECONFIG POLYAXON_KUBECTL POLYAXON_E2E_CLUSTER_{{HUB,AGENT,POD,EXECUTOR}_IMAGE,REGISTRY,PRIVATE_REGISTRY,CA,CREDENTIALS} POLYAXON_CLI; do
     [ -n "${!name-}" ] || { echo "charts-cluster-test: \`$name\` is missing, see \`$0\` for what it is" >&2; exit 2; }
 done
-if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ] && [ -z "${POLYAXON_OLDER_CLI-}" ]; then
-    variables=$("$here/older-programs.sh")
-    eval "$variables"
-fi
-cli=${POLYAXON_OLDER_CLI:-$POLYAXON_CLI}
-hub_image=${POLYAXON_OLDER_HUB_IMAGE:-$POLYAXON_E2E_CLUSTER_HUB_IMAGE}
-agent_image=${POLYAXON_OLDER_AGENT_IMAGE:-$POLYAXON_E2E_CLUSTER_AGENT_IMAGE}
 gateway_api=1.4.0 prometheus_operator=0.85.0
 kinds=(httproutes.gateway.networking.k8s.io servicemonitors.monitoring.coreos.com podmonitors.monitoring.coreos.com)
 system=plx-charts runs=plx-charts-runs volumes=(plx-charts-hub plx-charts-artifacts)
@@ -74,6 +67,16 @@ end() {
 }
 trap end EXIT
 trap 'exit 130' INT TERM
+
+# The programs of now come first: those of before are built in their place.
+[ "${POLYAXON_E2E_CLUSTER-}" != testbed ] || image_contexts
+if [ "${POLYAXON_E2E_CLUSTER-}" = testbed ] && [ -z "${POLYAXON_OLDER_CLI-}" ]; then
+    variables=$("$here/older-programs.sh")
+    eval "$variables"
+fi
+cli=${POLYAXON_OLDER_CLI:-$POLYAXON_CLI}
+hub_image=${POLYAXON_OLDER_HUB_IMAGE:-$POLYAXON_E2E_CLUSTER_HUB_IMAGE}
+agent_image=${POLYAXON_OLDER_AGENT_IMAGE:-$POLYAXON_E2E_CLUSTER_AGENT_IMAGE}
 
 polyaxon() {
     POLYAXON_HOME=$work/home SSL_CERT_FILE=$work/ca.crt NO_PROXY='*' no_proxy='*' "$cli" "$@"
