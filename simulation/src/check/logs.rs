@@ -24,10 +24,12 @@ fn broken(history: &History, log: &LogRecord) -> Option<String> {
     if log.gaps > usize::from(removed) {
         return Some(format!("{name} has {} gaps", log.gaps));
     }
-    let source = objects
-        .iter()
-        .find(|object| object.output.starts_with(&log.bytes));
-    let Some(source) = source else {
+    // What an outsider removed before the hub knew of it has a second object after it, which may have written the same.
+    let sources: Vec<&ObjectRecord> = objects
+        .into_iter()
+        .filter(|object| object.output.starts_with(&log.bytes))
+        .collect();
+    let Some(last) = sources.last() else {
         return Some(format!("{name} is not what its container wrote"));
     };
     // A mark counts one byte.
@@ -38,13 +40,15 @@ fn broken(history: &History, log: &LogRecord) -> Option<String> {
             log.acknowledged
         ));
     }
-    let marked = source.by_outsider && log.gaps > 0;
-    let whole = marked || log.bytes.len() == source.output.len();
+    let whole = sources.iter().any(|source| {
+        let marked = source.by_outsider && log.gaps > 0;
+        marked || log.bytes.len() == source.output.len()
+    });
     (log.ended && !whole).then(|| {
         format!(
             "{name} is said to be complete with {} of {} bytes",
             log.bytes.len(),
-            source.output.len()
+            last.output.len()
         )
     })
 }
