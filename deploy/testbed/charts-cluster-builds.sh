@@ -30,11 +30,15 @@ pushed_digest() {
         "https://$POLYAXON_E2E_CLUSTER_PRIVATE_REGISTRY/v2/polyaxon/polyaxon-quick-start/manifests/latest" |
         tr -d '\r' | sed -n 's/^docker-content-digest: //Ip'
 }
+# newest_run: its id.
+newest_run() {
+    polyaxon ops ls -o json | jq --raw-output '.runs[0].uuid'
+}
 # quick_start: the run is in $work/run.json.
 quick_start() {
     local run digest
     polyaxon run -f "$fixtures/1-quick-start-builds.yaml" -l >"$work/followed" 2>"$work/output" || fail "the quick start: $(cat "$work/output" "$work/followed")"
-    run=$(polyaxon ops ls -o json | jq --raw-output '.runs[0].uuid')
+    run=$(newest_run)
     polyaxon ops get -uid "$run" -o json >"$work/run.json"
     digest=$(pushed_digest) || fail "the registry has what the quick start pushed"
     jq --exit-status --arg digest "$digest" '.build.confirmed and .build.digest == $digest' "$work/run.json" >/dev/null ||
@@ -92,23 +96,20 @@ pods_of_agent() {
 log_says() {
     [[ $(kubectl logs "$1") = *"\"$2\""* ]]
 }
-# leads BEFORE: finds the pod that leads, `leader`, and that is not the one that did before.
-leads() {
+# another_says PODS WORDS: finds a pod of the agent, `another`, that is none of these and has said so.
+another_says() {
     local pod
     for pod in $(pods_of_agent); do
-        if [ "$pod" != "$1" ] && log_says "$pod" 'this agent leads'; then
-            leader=$pod
+        if [[ " $1 " != *" $pod "* ]] && log_says "$pod" "$2"; then
+            another=$pod
             return
         fi
     done
     return 1
 }
-one_stands_by() {
-    local pod
-    for pod in $(pods_of_agent); do
-        [ "$pod" = "$leader" ] || { log_says "$pod" 'another agent leads, waiting' && return; }
-    done
-    return 1
+# leads BEFORE: finds the pod that leads, `leader`, and that is not the one that did before.
+leads() {
+    another_says "$1" 'this agent leads' && leader=$another
 }
 # crash POD: kills its agent with SIGKILL, as the node would that has no memory left. The node is this machine.
 crash() {
@@ -152,7 +153,7 @@ policy_selects() {
 # builds_outlive_agents_and_hub HUB-SETTING...: of two agents the one that leads is taken away, in every way that there is, and the
 # hub is rolled out with the settings and another annotation; a build ends well meanwhile, and another one is stopped in the end.
 builds_outlive_agents_and_hub() {
-    local ending endless run job leader='' before follower seconds how
+    local ending endless run job another leader='' before follower seconds how
     ending=$(queue ending 'for i in $(seq 100 159); do echo line $i; sleep 1; done')
     endless=$(queue endless 'for i in $(seq 100 999); do echo line $i; sleep 1; done')
     for run in "$ending" "$endless"; do
@@ -169,7 +170,7 @@ builds_outlive_agents_and_hub() {
     install_agent --set config.maxRuns=3,replicas=2
     leads '' || leader=nobody
     [ "$leader" = "$before" ] || fail "a second agent does not take the place of the first: $leader, before $before"
-    eventually 30 one_stands_by || fail "a second agent stands by: $(pods_of_agent)"
+    eventually 30 another_says "$leader" 'another agent leads, waiting' || fail "a second agent stands by: $(pods_of_agent)"
     kubectl get poddisruptionbudget polyaxon-agent >/dev/null || fail "two agents have a PodDisruptionBudget"
     ok "a second agent stands by"
     is running "$ending" >"$work/output" || fail "the build that ends goes on: $(cat "$work/output")"

@@ -26,9 +26,9 @@ serve_contexts() {
 build_image() {
     local seconds=$SECONDS
     polyaxon run -f "$here/../images/$1.yaml" -l >"$work/log" 2>"$work/output" || fail "the image of the $1 is built: $(cat "$work/output" "$work/log")"
-    polyaxon ops ls -o json | jq --raw-output '.runs[0].uuid' >"$work/id"
-    digest=$(polyaxon ops get -uid "$(cat "$work/id")" -o json | jq --exit-status --raw-output '.build | select(.confirmed) | .digest') ||
-        fail "the digest of the $1's image is confirmed: $(polyaxon ops get -uid "$(cat "$work/id")")"
+    polyaxon ops get -uid "$(newest_run)" -o json >"$work/run.json"
+    digest=$(jq --exit-status --raw-output '.build | select(.confirmed) | .digest' "$work/run.json") ||
+        fail "the digest of the $1's image is confirmed: $(cat "$work/run.json")"
     ok "the image of the $1 is built by its recipe in $((SECONDS - seconds)) s"
 }
 # runs_image DIGEST NAME: the pods of this name run the image.
@@ -39,17 +39,10 @@ runs_image() {
 }
 # replace_agent SETTING...: and waits until the hub knows the catalog of the new one, which leads once the one before has ended.
 replace_agent() {
-    local before
+    local before another
     before=$(pods_of_agent)
     install_agent "$@"
-    eventually 60 another_is_ready "$before" || fail "the agent with other settings is ready: $(pods_of_agent), before $before"
-}
-another_is_ready() {
-    local pod
-    for pod in $(pods_of_agent); do
-        [[ " $1 " = *" $pod "* ]] || { log_says "$pod" 'agent ready' && return; }
-    done
-    return 1
+    eventually 60 another_says "$before" 'agent ready' || fail "the agent with other settings is ready: $(pods_of_agent), before $before"
 }
 # builds_its_own_images HUB-SETTING...: hub, agent and pods of runs build the images of themselves, and go on with those.
 builds_its_own_images() {

@@ -294,7 +294,7 @@ number() {
 # Its first step is the last of the hub's notes.
 describe first 'echo built in a cluster' >"$work/reader/operation.yaml"
 SSL_CERT_FILE=ca.crt follow_notes polyaxon-agent '/^1\. /,/^2\. /d'
-id=$(polyaxon ops ls -o json | jq --raw-output '.runs[0].uuid')
+id=$(newest_run)
 is succeeded "$id" >"$work/output" || fail "a first build: $(cat "$work/output")"
 polyaxon ops get -uid "$id" -o json | jq --exit-status .build.confirmed >/dev/null || fail "the digest is confirmed"
 first=$id
