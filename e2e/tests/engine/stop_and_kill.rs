@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use polyaxon_e2e::build::{
     END, at_once, check_nothing_left, check_one_end, ended, get, operation, statuses,
 };
 use polyaxon_e2e::services::Services;
 use polyaxon_e2e::testbed::Testbed;
 
-/// Seconds from the first `starting` to the deadline of the runs that have one. The main container has to run before, on a machine
-/// that does much else.
-const TIMEOUT: u64 = 20;
+/// Seconds from the first `starting` to the deadline of the runs that have one: the longer ones for a machine that does so much else
+/// that the moment comes after the deadline.
+const TIMEOUTS: [u64; 3] = [20, 60, 170];
 
 /// Where the agent dies, how long the build would take, and how a run ends that was to be stopped then.
 const MOMENTS: [(&str, &str, &str); 6] = [
@@ -50,32 +50,25 @@ fn one(
     (failpoint, command, end): (&str, &str, &str),
     cause: Cause,
 ) -> Result<()> {
-    services.kill_agent()?;
-    services.start_agent_with_failpoint(failpoint)?;
     let busybox = format!("{}/library/busybox:1.36", services.testbed().registry);
-    let mut text = operation(failpoint, command).replace(
+    let text = operation(failpoint, command).replace(
         "  init:\n",
         &format!(
             "  init:\n  - container: {{name: slow, image: '{busybox}', command: [sleep, '1']}}\n"
         ),
     );
-    if cause == Cause::Timeout {
-        text = text.replace(
-            "maxRetries: 0",
-            &format!("maxRetries: 0, timeout: {TIMEOUT}"),
-        );
-    }
-    let uuid = services.queue(&text)?;
-    services.wait_for_agents_end(END)?;
-    match cause {
-        // Of a run that has ended it says so, and that is what was wanted.
+    let uuid = match cause {
         Cause::Stop => {
+            let uuid = queue(services, failpoint, &text)?;
+            services.wait_for_agents_end(END)?;
+            // Of a run that has ended it says so, and that is what was wanted.
             services
                 .polyaxon(&["ops", "stop", "-uid", &uuid, "-y"])?
                 .expect_status(0)?;
+            uuid
         }
-        Cause::Timeout => std::thread::sleep(Duration::from_secs(TIMEOUT + 1)),
-    }
+        Cause::Timeout => queue_until_past_its_deadline(services, failpoint, &text)?,
+    };
     services.start_agent()?;
     let run = ended(services, &uuid)?;
     let in_time = run["status"] == "stopped" && run["reason"] == "DeadlineExceeded";
@@ -101,4 +94,35 @@ fn one(
     );
     ensure!(get(services, &uuid)?["attempt"] == 1, "{run:#}");
     Ok(())
+}
+
+/// Queues a run for an agent that will die at the failpoint.
+fn queue(services: &mut Services, failpoint: &str, text: &str) -> Result<String> {
+    services.kill_agent()?;
+    services.start_agent_with_failpoint(failpoint)?;
+    services.queue(text)
+}
+
+/// Queues a run with a timeout, waits for the death of its agent, and then until the timeout is over.
+fn queue_until_past_its_deadline(
+    services: &mut Services,
+    failpoint: &str,
+    text: &str,
+) -> Result<String> {
+    for timeout in TIMEOUTS {
+        let text = text.replace(
+            "maxRetries: 0",
+            &format!("maxRetries: 0, timeout: {timeout}"),
+        );
+        let uuid = queue(services, failpoint, &text)?;
+        let past = Duration::from_secs(timeout + 1);
+        if services.wait_for_agents_end(past).is_ok() {
+            std::thread::sleep(past);
+            return Ok(uuid);
+        }
+        // Nothing of it may be left at which the next agent could die.
+        services.start_agent()?;
+        ended(services, &uuid)?;
+    }
+    bail!("no agent came to `{failpoint}` before the timeouts of {TIMEOUTS:?} s")
 }
