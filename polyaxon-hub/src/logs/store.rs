@@ -235,7 +235,7 @@ impl LogStore {
         }
         let ended = open.ended || append.eof;
         let mut acknowledged = append.end;
-        // A log that had ended goes on when an object that vanished early was launched once more.
+        // What comes after its end is kept all the same: whoever has it would offer it for ever.
         if !open.growing.full {
             let entries = self
                 .within_limit(key, new_part(open.growing.end, append.entries))

@@ -79,7 +79,7 @@ async fn text(store: &LogStore, from: u64) -> String {
 async fn a_log_that_had_ended_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
-    // The object vanished before its launch was known, and was launched once more.
+    // Whoever said so knew less than the one who comes after.
     assert_eq!(store.append(append(0, &["one"], true)).await, Ok(4));
     let again = append(0, &["one", "two"], true);
     assert_eq!(

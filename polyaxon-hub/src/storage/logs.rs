@@ -30,7 +30,8 @@ pub struct LogStream {
 /// Storage of the index.
 #[async_trait]
 pub trait LogStorage: Send + Sync + 'static {
-    /// Notes a log; one that is known stays as it is.
+    /// Notes a log; one that is known stays as it is. What has a log was launched, also if no other word of that came:
+    /// a second object of the attempt would write another log.
     async fn open_log(&self, key: &LogKey) -> Result<(), StorageError>;
 
     /// Notes that a log is complete.

@@ -78,6 +78,7 @@ contract!(
     logs_come_in_the_order_in_which_they_began,
     pieces_are_added_once,
     what_is_missing_in_a_log_stays_on_the_run,
+    what_has_a_log_was_launched,
 );
 
 fn project(n: u32) -> ProjectRecord {

@@ -20,9 +20,18 @@ impl LogStorage for SqliteStorage {
                          SELECT ?1, ?2, ?3, count(*), 0 FROM log_stream WHERE run = ?1 AND attempt = ?2 \
                          ON CONFLICT DO NOTHING",
                     )
-                    .bind(key.run)
+                    .bind(key.run.as_str())
                     .bind(i64::from(key.attempt))
                     .bind(key.container)
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(failed)?;
+                    sqlx::query(
+                        "UPDATE run SET acknowledged = 1, launch_deadline = NULL \
+                         WHERE uuid = ? AND attempt = ? AND acknowledged = 0 AND rank BETWEEN 3 AND 6",
+                    )
+                    .bind(key.run)
+                    .bind(i64::from(key.attempt))
                     .execute(connection)
                     .await
                     .map_err(failed)?;

@@ -1,10 +1,13 @@
 //! The index of logs.
 
 use polyaxon_hub::domain::log::LogKey;
+use polyaxon_hub::domain::run::OBJECT_VANISHED;
+use polyaxon_hub::domain::time::Millis;
 use polyaxon_hub::storage::Storage;
 use polyaxon_hub::storage::logs::LogSegment;
+use polyaxon_spec::state::Status;
 
-use super::samples::{claim, insert, synced};
+use super::samples::{claim, insert, open, synced};
 
 fn key(attempt: u32, container: &str) -> LogKey {
     LogKey {
@@ -62,4 +65,37 @@ pub(crate) async fn what_is_missing_in_a_log_stays_on_the_run(storage: &dyn Stor
         let found = storage.run(uuid).await.unwrap().unwrap();
         assert_eq!(found.log_incomplete, incomplete);
     }
+}
+
+pub(crate) async fn what_has_a_log_was_launched(storage: &dyn Storage) {
+    let session = synced(storage, "a", 0).await;
+    let logged = insert(storage, "default").await;
+    let silent = insert(storage, "default").await;
+    let claimed = storage.claim(&session, claim(2, 10)).await.unwrap();
+    assert_eq!(claimed.unwrap().len(), 2);
+    let key = LogKey {
+        run: logged.uuid.clone(),
+        ..key(1, "main")
+    };
+    storage.open_log(&key).await.unwrap();
+    let late = Millis(60_000);
+    let orders = storage.directives(&session, late).await.unwrap().unwrap();
+    let told: Vec<&str> = orders.iter().map(|order| order.run.as_str()).collect();
+    assert_eq!(told, [silent.uuid.as_str()], "is to be launched again");
+    let handed_back = storage.close_session(&session, late).await;
+    assert_eq!(handed_back, Ok(Ok(vec![silent.uuid])));
+
+    // The next session does not find its object.
+    let next = open(storage, "a", 60_001).await;
+    let (orders, changed) = storage
+        .sync_session(&next, Vec::new(), true, Millis(60_002), Millis(90_000))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((orders, changed), (Vec::new(), vec![logged.uuid.clone()]));
+    let run = storage.run(&logged.uuid).await.unwrap().unwrap();
+    assert_eq!(
+        (run.state.base, run.reason.as_str()),
+        (Status::Failed, OBJECT_VANISHED)
+    );
 }
