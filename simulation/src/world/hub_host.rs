@@ -285,7 +285,8 @@ fn odd_change(
     let (was, is) = (&before.state, &after.state);
     let same = was.base == is.base && was.overlay == is.overlay && was.attempt == is.attempt;
     let due = was.base == Status::Retrying || is.base == Status::Stopping;
-    let given_up = was.stop_requested && is.base == Status::Stopped;
+    let given_up = is.base == Status::Stopped
+        && (was.stop_requested || after.reason == polyaxon_hub::domain::run::DEADLINE_EXCEEDED);
     if same || due || given_up {
         return None;
     }
