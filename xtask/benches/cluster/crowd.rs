@@ -39,21 +39,25 @@ pub(crate) async fn measure(
     let (empty, _) = services.memory()?;
     figure("memory, before", empty, "MiB")?;
     let job = a_job(services, namespace).await?;
-    // Of as many as each creates, in each of the loop's two turns half.
     let part = runs / 4;
+    let turn = part / 2;
     let worked = services.processor_time()?;
     let before = services.count(Status::Running).await?;
 
     say(&format!("{part} runs, by which the agent finds its pace"))?;
     bring(services, namespace, part).await?;
     until_rest().await?;
-    // An API server gets faster while it is new, and slower the more there is: the loop's turns are on both sides of the agent's.
-    let loop_before = bare_loop(namespace, &job, part / 2).await?;
+    // An API server gets faster while it is new, slower the more there is, and slower within a turn, as controllers set to
+    // work: as many turns of one length on both sides, the agent's in the middle.
+    let loop_before = bare_loop(namespace, &job, turn).await?;
     until_rest().await?;
-    say(&format!("{part} runs"))?;
-    let agent = rate(&bring(services, namespace, part).await?)?;
-    until_rest().await?;
-    let loop_after = bare_loop(namespace, &job, part / 2).await?;
+    let mut agent = 0.0;
+    for _ in 0..2 {
+        say(&format!("{turn} runs"))?;
+        agent += rate(&bring(services, namespace, turn).await?)? / 2.0;
+        until_rest().await?;
+    }
+    let loop_after = bare_loop(namespace, &job, turn).await?;
     until_rest().await?;
     figure("Jobs created by a bare loop, before", loop_before, "/s")?;
     figure("Jobs created by a bare loop, after", loop_after, "/s")?;
@@ -65,7 +69,7 @@ pub(crate) async fn measure(
         "%",
     )?;
 
-    let rest = runs - 2 * part;
+    let rest = runs - part - 2 * turn;
     say(&format!("{rest} runs"))?;
     let submitted = Instant::now();
     let times = bring(services, namespace, rest).await?;
