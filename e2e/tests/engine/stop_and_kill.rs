@@ -24,7 +24,7 @@ const MOMENTS: [(&str, &str, &str); 6] = [
     ("after-final-report", "true", "succeeded"),
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Cause {
     Stop,
     Timeout,

@@ -285,9 +285,12 @@ fn odd_change(
     let (was, is) = (&before.state, &after.state);
     let same = was.base == is.base && was.overlay == is.overlay && was.attempt == is.attempt;
     let due = was.base == Status::Retrying || is.base == Status::Stopping;
-    let given_up = is.base == Status::Stopped
-        && (was.stop_requested || after.reason == polyaxon_hub::domain::run::DEADLINE_EXCEEDED);
-    if same || due || given_up {
+    let given_up = was.stop_requested && is.base == Status::Stopped;
+    let over = before.deadline_at.zip(after.finished_at);
+    let timed_out = is.base == Status::Stopped
+        && after.reason == polyaxon_hub::domain::run::DEADLINE_EXCEEDED
+        && over.is_some_and(|(deadline, end)| deadline <= end);
+    if same || due || given_up || timed_out {
         return None;
     }
     Some(format!(

@@ -51,16 +51,13 @@ pub(crate) async fn measure(
     // work: as many turns of one length on both sides, the agent's in the middle.
     let loop_before = bare_loop(namespace, &job, turn).await?;
     until_rest().await?;
-    let mut agent = 0.0;
-    for _ in 0..2 {
-        say(&format!("{turn} runs"))?;
-        agent += rate(&bring(services, namespace, turn).await?)? / 2.0;
-        until_rest().await?;
-    }
+    let agent_first = agent_turn(services, namespace, turn).await?;
+    let agent_then = agent_turn(services, namespace, turn).await?;
     let loop_after = bare_loop(namespace, &job, turn).await?;
     until_rest().await?;
     figure("Jobs created by a bare loop, before", loop_before, "/s")?;
     figure("Jobs created by a bare loop, after", loop_after, "/s")?;
+    let agent = f64::midpoint(agent_first, agent_then);
     figure("Jobs created by the agent", agent, "/s")?;
     let bare = f64::midpoint(loop_before, loop_after);
     figure(
@@ -135,6 +132,14 @@ async fn bring(services: &Services, namespace: &Namespace, runs: usize) -> Resul
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(seen.times().split_off(there))
+}
+
+/// Submits so many runs and answers how many Jobs came in a second; returns when all is calm.
+async fn agent_turn(services: &Services, namespace: &Namespace, runs: usize) -> Result<f64> {
+    say(&format!("{runs} runs"))?;
+    let times = bring(services, namespace, runs).await?;
+    until_rest().await?;
+    rate(&times)
 }
 
 /// A Job as the agent makes it, and as one would send it.
